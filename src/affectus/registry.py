@@ -1,0 +1,231 @@
+"""Names → systems and checkpoints, without importing them.
+
+`system/variant` is an architecture, `affectus/x` a checkpoint of ours, a path is a checkpoint folder. A system's file is read as text:
+its literal `CARD` and the keys of `VARIANTS` say all that a listing needs.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from affectus.card import Card, CheckpointCard, Role
+from affectus.errors import CheckpointError, ConfigError, check_option, unknown
+
+if TYPE_CHECKING:
+    from affectus.roles import Reader
+    from affectus.system import System
+
+SHIPPED = Path(__file__).parent / "weights"
+ENTRY_POINTS = "affectus.systems"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the registry knows of a system before it is imported.
+
+    Args:
+        card: The literal card.
+        variants: Names of its sizes.
+        module: Module to import at first use.
+    """
+
+    card: Card
+    variants: tuple[str, ...]
+    module: str
+
+    def load(self) -> tuple[type[System], dict[str, Any]]:
+        """Import the module; its class and its configurations by variant."""
+        module = importlib.import_module(self.module)
+        return getattr(module, self.card.cls), module.VARIANTS
+
+
+def parse(path: Path, module: str) -> Entry:
+    """Read `CARD` and the keys of `VARIANTS` from a system's file without running it.
+
+    Raises:
+        ConfigError: If they are missing or not literal.
+    """
+    found: dict[str, ast.expr] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            found[node.target.id] = node.value
+    card, variants = found.get("CARD"), found.get("VARIANTS")
+    if not isinstance(card, ast.Call) or not isinstance(variants, ast.Dict):
+        raise ConfigError(
+            f"{path.name} has no literal CARD = Card(...) and VARIANTS = {{...}}", remedy="see CONTRIBUTING.md"
+        )
+    try:
+        fields = {keyword.arg: ast.literal_eval(keyword.value) for keyword in card.keywords if keyword.arg}
+        names = tuple(ast.literal_eval(key) for key in variants.keys if key is not None)
+    except ValueError as error:
+        raise ConfigError(f"CARD or VARIANTS of {path.name} is not literal: {error}") from error
+    return Entry(Card(**fields), names, module)
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """All systems by name: ours, then those of other packages (entry points `affectus.systems`).
+
+    Raises:
+        ConfigError: If two systems have one name.
+    """
+    places = [(p, f"affectus.systems.{p.stem}") for p in sorted((Path(__file__).parent / "systems").glob("[a-z]*.py"))]
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        spec = importlib.util.find_spec(point.value)
+        if spec and spec.origin:
+            places.append((Path(spec.origin), point.value))
+    table: dict[str, Entry] = {}
+    for path, module in places:
+        entry = parse(path, module)
+        if entry.card.system in table:
+            raise ConfigError(
+                f"two systems are named {entry.card.system!r}: {table[entry.card.system].module} and {module}"
+            )
+        table[entry.card.system] = entry
+    return table
+
+
+def systems(*, role: Role | None = None, modality: str | None = None, match: str = "*") -> list[Entry]:
+    """Systems that fit, sorted by name.
+
+    Args:
+        role: Only those that can be asked to do this.
+        modality: Only those that read or make this.
+        match: Wildcard on the name.
+    """
+    if role is not None:
+        check_option("role", role, Role.__args__)  # type: ignore[attr-defined]
+    return [
+        entry
+        for name, entry in sorted(entries().items())
+        if fnmatch(name, match)
+        and (role is None or role in entry.card.roles)
+        and (modality is None or modality in entry.card.modalities)
+    ]
+
+
+def entry(name: str) -> Entry:
+    """The entry of a system, or `UnknownName` with the nearest spelling."""
+    found = entries().get(name.split("/")[0])
+    if found is None:
+        raise unknown("system", name.split("/")[0], entries(), listing="affectus systems")
+    return found
+
+
+def card(name: str) -> Card | CheckpointCard:
+    """The card of a system (`system` or `system/variant`) or of a checkpoint."""
+    if name.startswith("affectus/") or Path(name).is_dir():
+        return CheckpointCard.load(find(name))
+    return entry(name).card
+
+
+def build(name: str, /, **changes: Any) -> System:
+    """A system with random weights.
+
+    Args:
+        name: `system/variant`.
+        **changes: Config fields to set instead of the variant's.
+
+    Raises:
+        UnknownName: If there is no such system or variant.
+        ConfigError: If a change does not fit the configuration.
+    """
+    from dataclasses import asdict
+
+    from affectus.system import parse_config
+
+    found = entry(name)
+    variant = name.partition("/")[2]
+    if variant not in found.variants:
+        raise unknown(f"variant of {found.card.system!r}", variant, found.variants, listing="affectus systems")
+    cls, variants = found.load()
+    config = variants[variant]
+    if changes:
+        config = parse_config(type(config), {**asdict(config), **changes})
+    system = cls(config, **_parts(config))
+    system.name = name
+    return system
+
+
+def _parts(config: Any) -> dict[str, Any]:
+    """Systems named by the config's `Ref` fields: checkpoints are loaded, architectures are built."""
+    parts = {}
+    for field, hint in get_type_hints(type(config), include_extras=True).items():
+        if "ref" in getattr(hint, "__metadata__", ()):
+            name = getattr(config, field)
+            parts[field] = load(name) if name.startswith("affectus/") or Path(name).is_dir() else build(name)
+    return parts
+
+
+def checkpoints_folder() -> Path:
+    """Where `affectus train` keeps the checkpoints of this user."""
+    import platformdirs
+
+    return Path(os.environ.get("AFFECTUS_CACHE") or platformdirs.user_cache_dir("affectus")) / "checkpoints"
+
+
+def checkpoints() -> dict[str, Path]:
+    """Names of all checkpoints on this machine → folders; the user's own come before those of the same name that are shipped."""
+    found = {}
+    for root in (SHIPPED, checkpoints_folder()):
+        for path in sorted(root.glob("*/config.json")):
+            found[f"affectus/{path.parent.name}"] = path.parent
+    return found
+
+
+def find(name: str) -> Path:
+    """Folder of a checkpoint, or `UnknownName` with the remedy."""
+    if Path(name).is_dir():
+        return Path(name)
+    known = checkpoints()
+    if name not in known:
+        raise unknown("checkpoint", name, known, listing="affectus systems --checkpoints")
+    return known[name]
+
+
+def load(name: str, /, *, device: str = "cpu") -> Reader:
+    """A trained reader, ready to read.
+
+    Args:
+        name: `affectus/x` or a checkpoint folder. An exported folder (with `model.onnx`) runs without torch.
+        device: Where torch puts the weights; exported readers run on the CPU.
+
+    Raises:
+        UnknownName: If there is no such checkpoint.
+        CheckpointError: If its files are damaged or belong to another system.
+    """
+    if "/" in name and not name.startswith("affectus/") and not Path(name).is_dir() and name.split("/")[0] in entries():
+        raise CheckpointError(
+            f"{name!r} is an architecture without trained weights",
+            allowed=", ".join(checkpoints()) or "no checkpoint is on this machine",
+            remedy=f"affectus.build({name!r}) gives it with random weights; `affectus train` gives it trained ones",
+        )
+    folder = find(name)
+    try:
+        row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        system = row["system"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{str(folder)!r} has no readable config.json ({error})", remedy="fetch or train it again"
+        ) from error
+    if (folder / "model.onnx").is_file():
+        from affectus.runtime import OnnxReader
+
+        return OnnxReader.open(folder)
+    cls, _ = entry(system).load()
+    from affectus.system import parse_config
+
+    config = parse_config(cls.Config, row["config"])
+    return cls.restore(folder, **_parts(config)).to(device)

@@ -1,0 +1,205 @@
+"""The thin base of every trainable system: configuration, persistence and the reading loop. Nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+import torch
+from huggingface_hub import PyTorchModelHubMixin, snapshot_download
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from affectus.errors import CheckpointError, ConfigError, suggest
+from affectus.readout import Readout
+from affectus.sample import Item, Span, as_items
+from affectus.taxonomy import Target
+from affectus.timeline import Timeline
+
+Ref = Annotated[str, "ref"]
+"""A config field that names another system; the registry builds it and passes the object as a part."""
+
+
+class Batch(NamedTuple):
+    """What `collate` makes: NumPy arrays, so that it can run in workers and without torch.
+
+    Args:
+        inputs: Keyword arguments of `forward`.
+        targets: Gold values by name; empty when there are none.
+        spans: Index of each row.
+    """
+
+    inputs: dict[str, Any]
+    targets: dict[str, Any]
+    spans: list[Span]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch with tensors on a device; values that are no arrays stay as they are."""
+
+        def move(values: dict[str, Any]) -> dict[str, Any]:
+            return {
+                k: torch.as_tensor(v).to(device) if isinstance(v, np.ndarray | Tensor) else v for k, v in values.items()
+            }
+
+        return Batch(move(self.inputs), move(self.targets), self.spans)
+
+
+class Collate(Protocol):
+    """A picklable object without weights. `rng=None` means evaluation: no crops, no masks, no draws."""
+
+    def __call__(self, items: list[Item], rng: np.random.Generator | None = None) -> Batch:
+        """Turn items into one batch."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Base of all configurations: frozen, validated, and an unknown key is an error.
+
+    Args:
+        targets: What the heads read; they are sized by it.
+        compat: Names of official deviations that are reproduced on purpose.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    targets: tuple[Target, ...] = ()
+    compat: tuple[str, ...] = ()
+
+
+def parse_config(kind: type, values: Mapping[str, Any]) -> Any:
+    """Make a configuration from plain values (JSON, YAML, command line).
+
+    Raises:
+        ConfigError: For an unknown key, with the nearest spelling, or a value out of range, with the value.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        known = getattr(kind, "__dataclass_fields__", {})
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            what, allowed = f"{kind.__qualname__} has no key {key!r}", ", ".join(known)
+            raise ConfigError(what, allowed=allowed, remedy=suggest(key.split(".")[-1], known)) from None
+        raise ConfigError(f"{key} is {first.get('input')!r}", allowed=first["msg"]) from None
+
+
+class System(nn.Module, PyTorchModelHubMixin):
+    """Base of trainable systems; a subclass gives `Config`, `collate`, `forward`, `loss` and `decode`.
+
+    Args:
+        config: An instance of the class's `Config`.
+        **parts: Systems that config fields of type `Ref` name.
+    """
+
+    Config: ClassVar[type[Config]] = Config
+    name: str = ""
+    modality: ClassVar[str] = ""
+    collate: Collate
+
+    def __init__(self, config: Any, **parts: nn.Module) -> None:
+        super().__init__()
+        self.config = config
+        self.name = self.name or type(self).__name__
+        self.readouts: tuple[Readout, ...] = tuple(Readout(t.scale, t.perspective) for t in config.targets)
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next((p.device for p in (*self.parameters(), *self.buffers())), torch.device("cpu"))
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Weighted terms; their sum is minimised."""
+        raise ConfigError(f"{type(self).__name__} is not trained by descent", remedy="use a recipe with method: fit")
+
+    def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
+        """Readings from the outputs of `forward`, as NumPy arrays."""
+        raise ConfigError(f"{type(self).__name__} gives no readings")
+
+    @torch.no_grad()
+    def run(self, items: Iterable[Item | str], batch_size: int = 16) -> Iterator[tuple[dict[str, np.ndarray], Batch]]:
+        """Outputs of all items in input order, a batch at a time, in evaluation mode."""
+        rows, before = as_items(items), self.training
+        self.eval()
+        try:
+            for at in range(0, len(rows), batch_size):
+                batch = self.collate(rows[at : at + batch_size])
+                outputs = self(**batch.to(self.device).inputs)
+                yield {k: v.float().cpu().numpy() for k, v in outputs.items()}, batch
+        finally:
+            self.train(before)
+
+    def read(self, items: Iterable[Item | str], batch_size: int = 16) -> Timeline:
+        """Readings of all items, in input order."""
+        return Timeline.concat([self.decode(outputs, batch) for outputs, batch in self.run(items, batch_size)])
+
+    def calibrated(self, *readouts: Readout) -> Self:
+        """This system with other readouts; the weights are shared."""
+        self.readouts = readouts
+        return self
+
+    # -- persistence -------------------------------------------------------------------------------------------------------
+    def owned(self) -> dict[str, Tensor]:
+        """The tensors that a checkpoint stores; a frozen backbone is stored as its reference only."""
+        return dict(self.state_dict())
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        folder = Path(save_directory)
+        row = {"system": self.name.split("/")[0], "variant": self.name, "config": asdict(self.config)}
+        row["readouts"] = [r.to_dict() for r in self.readouts]
+        (folder / "config.json").write_text(json.dumps(row, indent=1, ensure_ascii=False), encoding="utf-8")
+        save_file(
+            {k: v.detach().cpu().contiguous().clone() for k, v in self.owned().items()}, folder / "model.safetensors"
+        )
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
+        folder = Path(model_id)
+        if not folder.is_dir():
+            hub = {k: options.get(k) for k in ("revision", "cache_dir", "force_download", "local_files_only", "token")}
+            folder = Path(snapshot_download(model_id, **hub))  # reached only when a user names a hub id
+        parts = {k: v for k, v in options.items() if isinstance(v, nn.Module)}
+        return cls.restore(folder, **parts)
+
+    @classmethod
+    def restore(cls, folder: Path, **parts: nn.Module) -> Self:
+        """Load a checkpoint folder strictly.
+
+        Raises:
+            CheckpointError: If a file is missing or damaged, or the tensors are not those of this system.
+        """
+        try:
+            row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            tensors = load_file(folder / "model.safetensors")
+        except (OSError, ValueError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{str(folder)!r} is no readable checkpoint ({error})", remedy="fetch or train it again"
+            ) from error
+        system = cls(parse_config(cls.Config, row["config"]), **parts)
+        system.name = row.get("checkpoint", row["variant"])
+        system.readouts = tuple(Readout(**r) for r in row.get("readouts", ())) or system.readouts
+        wanted = system.owned()
+        strange = sorted(set(tensors) ^ set(wanted))
+        if strange:
+            raise CheckpointError(
+                f"{str(folder)!r} does not fit {cls.__name__}: {len(strange)} keys differ, first {strange[0]!r}"
+            )
+        try:
+            system.load_state_dict(tensors, strict=False)
+        except RuntimeError as error:  # a shape differs
+            raise CheckpointError(
+                f"{str(folder)!r} does not fit {cls.__name__}: {str(error).splitlines()[-1].strip()}"
+            ) from error
+        return system.eval()
+
+
+__all__ = ["Batch", "Collate", "Config", "Ref", "System", "parse_config"]
