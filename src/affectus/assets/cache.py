@@ -1,7 +1,7 @@
 """Where fetched model files live, and whether they are whole.
 
-Layout: `<root>/<asset>/<digest>/`, where the digest changes with the accepted files and with the converter. A folder appears
-under its final name only when it is complete; `asset.json` in it lists every file with size and hash.
+Layout: `<root>/<asset>/<digest>/`, where the digest changes with the accepted files and with the converter. A folder
+appears under its final name only when it is complete; `asset.json` in it lists every file with size and hash.
 """
 
 from __future__ import annotations

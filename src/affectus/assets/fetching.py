@@ -11,7 +11,7 @@ from affectus.assets import cache, download
 from affectus.assets.convert import converter
 from affectus.assets.manifest import DEFAULT_GROUP, Asset, select
 from affectus.atomic import make_folder, output_errors
-from affectus.errors import AffectusError, AssetError
+from affectus.errors import AffectusError, AssetError, require
 
 Step = Literal["present", "downloading", "converting", "ready"]
 Progress = Callable[[Asset, Step], None]
@@ -33,7 +33,8 @@ def fetch(
 
     Raises:
         UnknownName: If a name is in no manifest entry and no group.
-        AssetError: If an asset can't be had from any source; the cache then holds nothing of it. Assets before it stay fetched.
+        AssetError: If an asset can't be had from any source; the cache then holds nothing of it.
+        MissingDependency: If its converter needs a package that is not installed.
         OutputError: If the cache folder can't be written.
     """
     report = progress or (lambda asset, step: None)
@@ -68,6 +69,8 @@ def _fetch(asset: Asset, report: Progress) -> Path:
         # Same message as at use: absent or damaged, with the pip command.
         cache.path(asset.name)
         cache.verify(asset.name)
+    if asset.needs:
+        require(asset.needs, extra=asset.extra, purpose=f"converting the model {asset.name!r}")
     from filelock import FileLock, Timeout
 
     target = cache.folder(asset)

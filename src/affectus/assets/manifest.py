@@ -70,7 +70,8 @@ class Asset:
         download: Size of the first source's archive in bytes.
         entry: What `path(name)` points at, relative to the cached folder.
         parts: Other named places inside the cached folder.
-        extra: For assets inside an installed package: the extra that installs it.
+        extra: The extra that installs the package which carries the asset, or which its converter needs.
+        needs: A module outside the core that the converter needs.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Asset:
     entry: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
     extra: str = ""
+    needs: str = ""
 
     @property
     def installed(self) -> bool:

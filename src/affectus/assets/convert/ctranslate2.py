@@ -1,8 +1,8 @@
 """Reading the weight file of CTranslate2 (binary version 6), without that library.
 
-Layout, little endian: version u32, specification (string), revision u32, number of variables u32; each variable is name (string),
-rank u8, dimensions u32 each, type u8, length in bytes u32, data; then the number of aliases u32 and pairs of strings.
-A string is its length u16 and that many bytes with a zero at the end.
+Layout, little endian: version u32, specification (string), revision u32, number of variables u32; each variable is name
+(string), rank u8, dimensions u32 each, type u8, length in bytes u32, data; then the number of aliases u32 and pairs of
+strings. A string is its length u16 and that many bytes with a zero at the end.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
-"""A quantised GGUF language model → a safetensors folder for `transformers`, which loads ten times faster and can be fine-tuned."""
+"""A quantised GGUF language model → a safetensors folder for `transformers`.
+
+The folder loads many times faster than the GGUF file and can be fine-tuned.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from affectus.errors import require
-
 VERSION = 1
 
 
 def convert(raw: Path, out: Path) -> None:
     """Fill `out/hf` (float16 safetensors, tokenizer) and keep the GGUF file beside it."""
-    require("gguf", extra="chat", purpose="reading a GGUF language model")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -1,7 +1,7 @@
-"""Whisper in CTranslate2's form → a folder for `transformers.WhisperForConditionalGeneration`, beside the original for faster-whisper.
+"""Whisper in CTranslate2's form → a folder for `transformers`, beside the original folder for faster-whisper.
 
-CTranslate2 stacks the projections of attention on the output axis (query, key, value; in cross-attention key, value) and
-gives the key a bias of zero, which Whisper (Radford et al. 2022, arXiv:2212.04356) does not have.
+CTranslate2 stacks the projections of attention on the output axis (query, key, value; in cross-attention key, value)
+and gives the key a bias of zero, which Whisper (Radford et al. 2022, arXiv:2212.04356) does not have.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def convert(raw: Path, out: Path) -> None:
 
 
 def state(model: ctranslate2.Model) -> Pairs:
-    """The tensors under the names of `WhisperForConditionalGeneration`; the output projection is tied to the embedding."""
+    """The tensors under the names of `WhisperForConditionalGeneration`, whose output projection is its embedding."""
     if model.spec != "WhisperSpec":
         raise AssetError(f"model.bin holds a {model.spec}", allowed="WhisperSpec")
     v = model.variables
