@@ -11,7 +11,7 @@ from importlib import resources
 import numpy as np
 
 from affectus.errors import ScaleError, UnknownName
-from affectus.taxonomy.scale import Scale, scale
+from affectus.taxonomy.scale import scale
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,11 @@ class ScaleMap:
     Args:
         source: Name of the scale that is read.
         target: Name of the scale that is produced.
-        rows: Source label → (target label → weight). A source label without a row is dropped.
+        rows: Source label → (target label → weight). A source label without a row is dropped. Weights are negative only
+            between levels, where one signed control drives two one-sided ones.
         loses: What can't be told apart, or is dropped, after the map.
         reference: Publication or convention that the map follows.
+        offset: Target label → constant that is added, where two levels have different ranges.
     """
 
     source: str
@@ -31,6 +33,7 @@ class ScaleMap:
     rows: Mapping[str, Mapping[str, float]] = field(repr=False)
     loses: str
     reference: str
+    offset: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -46,10 +49,14 @@ class ScaleMap:
                 weights[a.index(label), b.index(to)] = weight
         return weights
 
+    def constants(self) -> np.ndarray:
+        """What is added to each target label, shape (target labels,), float32."""
+        return np.array([self.offset.get(label, 0.0) for label in scale(self.target).labels], np.float32)
+
     def covered(self) -> tuple[str, ...]:
         """Target labels that some source label reaches; a reader has no opinion about the others."""
-        reached = self.matrix().sum(0) > 0
-        return tuple(label for label, yes in zip(scale(self.target).labels, reached, strict=True) if yes)
+        reached = {to for row in self.rows.values() for to, weight in row.items() if weight}
+        return tuple(label for label in scale(self.target).labels if label in reached)
 
 
 @cache
@@ -71,7 +78,7 @@ def scale_map(source: str, target: str) -> ScaleMap:
     """
     a, b = scale(source), scale(target)
     if a.name == b.name:
-        return ScaleMap(a.name, b.name, {label: {label: 1.0} for label in a.labels}, "nothing", "identity")
+        return ScaleMap(a.name, b.name, {label: {label: 1.0} for label in a.labels}, "Nothing.", "Identity")
     found = _all().get((source, target))
     if found is None:
         reachable = sorted(t for s, t in _all() if s == source)
@@ -85,31 +92,55 @@ def scale_map(source: str, target: str) -> ScaleMap:
 def map_scores(scores: np.ndarray, source: str, target: str) -> np.ndarray:
     """Carry scores over to another scale.
 
-    Probabilities of labels that fall together are added where the source is one-of and joined by their maximum where it is any-of
-    (independent labels may be true at once, so their sum is no probability). A one-of result is brought to sum 1 again; where
-    nothing of a row survives the map, the row is NaN.
+    Labels that fall together are added where the source is one-of and joined by their maximum where it is any-of
+    (independent labels may be true at once, so their sum is no probability). A one-of result is brought to sum 1 again;
+    where nothing of a row survives the map, the row is NaN. Levels are combined linearly, moved by the map's offset and
+    cut to the range of the target.
+
+    NaN in the scores means no opinion. A probability is formed from the labels that have one; a level needs all that it
+    is made of.
 
     Args:
-        scores: (n, k) on the source scale.
+        scores: (n, k) or (k,) on the source scale.
         source: Name of the source scale.
         target: Name of the target scale.
 
     Returns:
-        (n, m) float32 on the target scale; NaN in columns that the source has no opinion about.
+        (n, m) float32 on the target scale; NaN where the source has no opinion.
+
+    Raises:
+        ScaleError: If the scores do not have one column a label.
+        UnknownName: If no map between the two is defined.
     """
-    a, b, weights = scale(source), scale(target), scale_map(source, target).matrix()
+    a, b, route = scale(source), scale(target), scale_map(source, target)
     scores = np.atleast_2d(np.asarray(scores, np.float32))
-    if scores.shape[1] != len(a):
-        raise ScaleError(f"scores have {scores.shape[1]} columns", allowed=f"{len(a)} for scale {source!r}")
-    out = np.max(scores[:, :, None] * weights[None], axis=1) if a.kind == "any-of" else scores @ weights
-    reached = weights.sum(0) > 0
-    if b.kind == "one-of" and a != b:
-        total = out.sum(1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            out = np.where(total > 0, out / total, np.nan)
-    out = out.astype(np.float32)
-    out[:, ~reached] = np.nan
+    if scores.ndim != 2 or scores.shape[1] != len(a):
+        raise ScaleError(f"scores have shape {scores.shape}", allowed=f"(n, {len(a)}) for scale {source!r}")
+    if a.name == b.name:
+        return scores.copy()
+    weights = route.matrix()
+    feeds = (weights != 0).astype(np.float32)
+    known = ~np.isnan(scores)
+    filled = np.where(known, scores, np.float32(0))
+    out = _largest(filled, weights) if a.kind == "any-of" else filled @ weights
+    if b.kind == "level":
+        out = np.clip(out + route.constants(), b.low, b.high)
+        opinion = feeds.any(0) & ((~known).astype(np.float32) @ feeds == 0)
+    else:
+        out = out if a.kind == "level" else np.minimum(out, 1)
+        opinion = known.astype(np.float32) @ feeds > 0
+    out = np.where(opinion, out, np.float32(np.nan))
+    if b.kind == "one-of":
+        total = np.nansum(out, axis=1, keepdims=True)
+        out = out / np.where(total > 0, total, np.nan)
+    return out.astype(np.float32)
+
+
+def _largest(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """For each target label the largest weighted score that reaches it, shape (n, m)."""
+    out = np.zeros((len(scores), weights.shape[1]), np.float32)
+    for column in range(weights.shape[1]):
+        feeding = np.flatnonzero(weights[:, column])
+        if feeding.size:
+            out[:, column] = (scores[:, feeding] * weights[feeding, column]).max(axis=1)
     return out
-
-
-__all__ = ["Scale", "ScaleMap", "known_maps", "map_scores", "scale_map"]
