@@ -1,0 +1,1 @@
+"""Metrics with exact definitions, intervals, calibration."""

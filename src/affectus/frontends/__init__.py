@@ -1,0 +1,1 @@
+"""Raw media → arrays that a reader takes: speech segments, speakers, faces, prosody, tokens, transcripts."""
