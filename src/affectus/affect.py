@@ -30,7 +30,9 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Affect:
-    """One reading: scores on named scales, whose feeling they speak of, and why. What the reader did not give is absent.
+    """One reading: scores on named scales, whose feeling they speak of, and why.
+
+    What the reader did not give is absent.
 
     Args:
         scores: Scale name → label → score; a label without an opinion is missing.
@@ -72,7 +74,7 @@ class Affect:
 
     @property
     def top(self) -> str | None:
-        """The label with the highest score on the first target; None where there is none (a level, or an unread row)."""
+        """The label with the highest score on the first target; None on a level or an unread row."""
         if self.target is None or scale(self.target).kind == "level":
             return None
         row = {k: v for k, v in self.scores.get(self.target, {}).items() if not math.isnan(v)}

@@ -1,6 +1,7 @@
 """The one place where messages to users are made.
 
-Every error says four things: what was wrong (with the value), what is allowed, and what to do next; the class says which kind of
+Every error says four things: what was wrong (with the value), what is allowed, and what to do next; the class says
+which kind of
 trouble it is. Front ends (CLI, server) print `str(error)` and never a traceback for these classes.
 """
 

@@ -1,6 +1,7 @@
 """From raw outputs to calibrated scores, decided labels, conformal sets and abstention.
 
-A `Readout` is data (it stands in a checkpoint's `config.json`), so that calibrating a reader never touches its weights, and the
+A `Readout` is data (it stands in a checkpoint's `config.json`), so that calibrating a reader never touches its weights,
+and the
 exported reader decides exactly as the torch one. It needs NumPy alone.
 """
 
@@ -26,7 +27,8 @@ class Readout:
     Args:
         scale: Name of the scale.
         perspective: Whose feeling it is.
-        slope: Factor on the logits: one number (temperature scaling: 1 / T) or one for each label (Platt 1999). Empty is 1.
+        slope: Factor on the logits: one number (temperature scaling: 1 / T) or one for each label (Platt 1999). Empty
+            is 1.
         intercept: Added to the scaled logits: empty, or one number for each label.
         thresholds: any-of only: a label is decided from this probability upwards. Empty is 0.5.
         at_least_one: any-of only: decide the label that is nearest to its threshold when none reaches it.
@@ -99,7 +101,7 @@ class Readout:
         return out
 
     def sets(self, p: np.ndarray) -> list[list[str]] | None:
-        """Conformal set of each row (split conformal, Vovk et al. 2005), most probable first; None if it was never fitted."""
+        """Conformal set of each row (split conformal, Vovk et al. 2005), most probable first; None if never fitted."""
         if self.quantile is None or self.of.kind == "level":
             return None
         labels = self.of.labels

@@ -1,6 +1,7 @@
 """Names → systems and checkpoints, without importing them.
 
-`system/variant` is an architecture, `affectus/x` a checkpoint of ours, a path is a checkpoint folder. A system's file is read as text:
+`system/variant` is an architecture, `affectus/x` a checkpoint of ours, a path is a checkpoint folder. A system's file
+is read as text:
 its literal `CARD` and the keys of `VARIANTS` say all that a listing needs.
 """
 
@@ -144,7 +145,7 @@ def build(name: str, /, **changes: Any) -> System:
     """
     from dataclasses import asdict
 
-    from affectus.system import parse_config
+    from affectus.config import parse_config
 
     found = entry(name)
     variant = name.partition("/")[2]
@@ -177,7 +178,7 @@ def checkpoints_folder() -> Path:
 
 
 def checkpoints() -> dict[str, Path]:
-    """Names of all checkpoints on this machine → folders; the user's own come before those of the same name that are shipped."""
+    """Names of all checkpoints on this machine → folders; the user's own hide shipped ones of the same name."""
     found = {}
     for root in (SHIPPED, checkpoints_folder()):
         for path in sorted(root.glob("*/config.json")):
@@ -225,7 +226,7 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
 
         return OnnxReader.open(folder)
     cls, _ = entry(system).load()
-    from affectus.system import parse_config
+    from affectus.config import parse_config
 
     config = parse_config(cls.Config, row["config"])
     return cls.restore(folder, **_parts(config)).to(device)

@@ -33,7 +33,8 @@ class Media:
     Args:
         kind: What it is.
         path: File to decode from.
-        array: Instead of a path: wave (samples,) float32 in [-1, 1]; image (h, w, 3) uint8 RGB; frames (t, h, w, 3) uint8 RGB;
+        array: Instead of a path: wave (samples,) float32 in [-1, 1]; image (h, w, 3) uint8 RGB; frames (t, h, w, 3)
+            uint8 RGB;
             signal (channels, samples).
         rate: Samples or frames a second of `array`.
         start: First second of the stretch within the file.

@@ -3,92 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from huggingface_hub import PyTorchModelHubMixin, snapshot_download
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from affectus.errors import CheckpointError, ConfigError, suggest
+from affectus.batch import Batch, Collate
+from affectus.config import Config, Ref, parse_config
+from affectus.errors import CheckpointError, ConfigError
 from affectus.readout import Readout
-from affectus.sample import Item, Span, as_items
-from affectus.taxonomy import Target
+from affectus.sample import Item, as_items
 from affectus.timeline import Timeline
-
-Ref = Annotated[str, "ref"]
-"""A config field that names another system; the registry builds it and passes the object as a part."""
-
-
-class Batch(NamedTuple):
-    """What `collate` makes: NumPy arrays, so that it can run in workers and without torch.
-
-    Args:
-        inputs: Keyword arguments of `forward`.
-        targets: Gold values by name; empty when there are none.
-        spans: Index of each row.
-    """
-
-    inputs: dict[str, Any]
-    targets: dict[str, Any]
-    spans: list[Span]
-
-    def to(self, device: torch.device | str) -> Batch:
-        """The same batch with tensors on a device; values that are no arrays stay as they are."""
-
-        def move(values: dict[str, Any]) -> dict[str, Any]:
-            return {
-                k: torch.as_tensor(v).to(device) if isinstance(v, np.ndarray | Tensor) else v for k, v in values.items()
-            }
-
-        return Batch(move(self.inputs), move(self.targets), self.spans)
-
-
-class Collate(Protocol):
-    """A picklable object without weights. `rng=None` means evaluation: no crops, no masks, no draws."""
-
-    def __call__(self, items: list[Item], rng: np.random.Generator | None = None) -> Batch:
-        """Turn items into one batch."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Base of all configurations: frozen, validated, and an unknown key is an error.
-
-    Args:
-        targets: What the heads read; they are sized by it.
-        compat: Names of official deviations that are reproduced on purpose.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-    targets: tuple[Target, ...] = ()
-    compat: tuple[str, ...] = ()
-
-
-def parse_config(kind: type, values: Mapping[str, Any]) -> Any:
-    """Make a configuration from plain values (JSON, YAML, command line).
-
-    Raises:
-        ConfigError: For an unknown key, with the nearest spelling, or a value out of range, with the value.
-    """
-    try:
-        return TypeAdapter(kind).validate_python(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        known = getattr(kind, "__dataclass_fields__", {})
-        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            what, allowed = f"{kind.__qualname__} has no key {key!r}", ", ".join(known)
-            raise ConfigError(what, allowed=allowed, remedy=suggest(key.split(".")[-1], known)) from None
-        raise ConfigError(f"{key} is {first.get('input')!r}", allowed=first["msg"]) from None
 
 
 class System(nn.Module, PyTorchModelHubMixin):
@@ -147,14 +79,14 @@ class System(nn.Module, PyTorchModelHubMixin):
         self.readouts = readouts
         return self
 
-    # -- persistence -------------------------------------------------------------------------------------------------------
+    # -- persistence -------------------------------------------------------------------------------------------------
     def owned(self) -> dict[str, Tensor]:
         """The tensors that a checkpoint stores; a frozen backbone is stored as its reference only."""
         return dict(self.state_dict())
 
     def _save_pretrained(self, save_directory: Path) -> None:
         folder = Path(save_directory)
-        row = {"system": self.name.split("/")[0], "variant": self.name, "config": asdict(self.config)}
+        row: dict[str, Any] = {"system": self.name.split("/")[0], "variant": self.name, "config": asdict(self.config)}
         row["readouts"] = [r.to_dict() for r in self.readouts]
         (folder / "config.json").write_text(json.dumps(row, indent=1, ensure_ascii=False), encoding="utf-8")
         save_file(
@@ -165,7 +97,9 @@ class System(nn.Module, PyTorchModelHubMixin):
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
         folder = Path(model_id)
         if not folder.is_dir():
-            hub = {k: options.get(k) for k in ("revision", "cache_dir", "force_download", "local_files_only", "token")}
+            hub: dict[str, Any] = {
+                k: options.get(k) for k in ("revision", "cache_dir", "force_download", "local_files_only", "token")
+            }
             folder = Path(snapshot_download(model_id, **hub))  # reached only when a user names a hub id
         parts = {k: v for k, v in options.items() if isinstance(v, nn.Module)}
         return cls.restore(folder, **parts)

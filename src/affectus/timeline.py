@@ -87,9 +87,12 @@ def check_scores(values: np.ndarray, of: Scale) -> None:
 class Timeline:
     """Readings over time: one Arrow table; an `Affect` is the view of one row, made on demand.
 
-    Columns: `source track modality by perspective target` (dictionary-coded text), `item` int64, `start end` float64 seconds
-    (half-open), one `fixed_size_list<float32>` a scale, named by it, with the scale as JSON in the field's metadata; optional
-    `<scale>.sd`, `<scale>.set` (conformal), `<scale>.labels` (decided), `words`, `text`, `evidence`, `flags`. Null is "no meaning".
+    Columns: `source track modality by perspective target` (dictionary-coded text), `item` int64, `start end` float64
+    seconds
+    (half-open), one `fixed_size_list<float32>` a scale, named by it, with the scale as JSON in the field's metadata;
+    optional
+    `<scale>.sd`, `<scale>.set` (conformal), `<scale>.labels` (decided), `words`, `text`, `evidence`, `flags`. Null is
+    "no meaning".
 
     Args:
         table: The table; use `Timeline.build` or `Timeline.concat` to make one.
@@ -97,7 +100,7 @@ class Timeline:
 
     table: pa.Table
 
-    # -- making ------------------------------------------------------------------------------------------------------------
+    # -- making ------------------------------------------------------------------------------------------------------
     @classmethod
     def build(
         cls,
@@ -203,11 +206,12 @@ class Timeline:
         if not tables:
             return cls.empty()
         joined = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
-        # Promotion keeps the metadata of the first table that has the field, but only of that one: put every scale back.
+        # Promotion keeps the metadata of the first table that has the field, but only of that one: put every scale
+        # back.
         found = {f.name: f.metadata for table in tables for f in table.schema if f.metadata}
         return cls(joined.cast(pa.schema([f.with_metadata(found.get(f.name)) for f in joined.schema])))
 
-    # -- reading -----------------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------------------------
     def __len__(self) -> int:
         return self.table.num_rows
 
@@ -285,7 +289,7 @@ class Timeline:
 
         return Timeline(self.table.take(pc.sort_indices(plain, sort_keys=keys)))
 
-    # -- changing ----------------------------------------------------------------------------------------------------------
+    # -- changing ----------------------------------------------------------------------------------------------------
     def set_column(self, name: str, values: Sequence[Any]) -> Timeline:
         """A copy with an index, text, evidence or flags column replaced or added."""
         import pyarrow as pa
@@ -311,7 +315,7 @@ class Timeline:
             moved = moved.set_column("evidence", rows)
         return moved
 
-    # -- leaving -----------------------------------------------------------------------------------------------------------
+    # -- leaving -----------------------------------------------------------------------------------------------------
     def to_pandas(self) -> pd.DataFrame:
         """A data frame with a column for each label, named `scale/label`, and list columns as Python lists."""
         import pandas as pd
@@ -357,7 +361,7 @@ class Timeline:
 
         return plot_timeline(self, path)
 
-    # -- inside ------------------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------------------------
     def _scale(self, name: str) -> Scale:
         for of in self.scales:
             if of.name == name:
@@ -442,10 +446,10 @@ class Alignment:
 
 
 def align(a: Timeline, b: Timeline, *, across: tuple[Perspective, Perspective] | None = None) -> Alignment:
-    """Join readings of the same source and track that overlap in time, or that have the same item where there is no time.
+    """Join readings of the same source and track that overlap in time, or share an item where there is no time.
 
-    Readings of different perspectives are only joined when that is asked for by name, since what someone feels and what others
-    see in them are two quantities.
+    Readings of different perspectives are only joined when that is asked for by name, since what someone feels and
+    what others see in them are two quantities.
 
     Args:
         a: First timeline.
@@ -463,8 +467,9 @@ def align(a: Timeline, b: Timeline, *, across: tuple[Perspective, Perspective] |
                 remedy='name the two that should be joined: align(a, b, across=("felt", "perceived"))',
             )
         only = next(iter(held[0] | held[1]), None)
-        across = (only, only)  # type: ignore[assignment]
+        joined: tuple[Perspective | None, Perspective | None] = (only, only)  # type: ignore[assignment]
     else:
+        joined = across
         for which, has, wanted in (("first", held[0], across[0]), ("second", held[1], across[1])):
             if has - {wanted}:
                 raise ScaleError(
@@ -481,7 +486,7 @@ def align(a: Timeline, b: Timeline, *, across: tuple[Perspective, Perspective] |
         pairs += _join(rows_a, rows_b, times[0], times[1])
     pairs.sort()
     left, right, shared = zip(*pairs, strict=True) if pairs else ((), (), ())
-    return Alignment(np.array(left, int), np.array(right, int), np.array(shared, float), across)  # type: ignore[arg-type]
+    return Alignment(np.array(left, int), np.array(right, int), np.array(shared, float), joined)
 
 
 def _join(rows_a: list[int], rows_b: list[int], a: Any, b: Any) -> list[tuple[int, int, float]]:

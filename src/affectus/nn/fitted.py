@@ -1,4 +1,4 @@
-"""Arrays that a closed-form fit produced (scikit-learn, calibrators), kept as buffers so that they are stored without pickle."""
+"""Arrays that a closed-form fit produced (scikit-learn, calibrators), kept as buffers: no pickle is needed."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from affectus.errors import ScaleError, unknown
 Perspective = Literal["felt", "intended", "perceived", "evoked"]
 """Whose feeling a score speaks of.
 
-`felt`: own report or body; `intended`: meant to be shown (acting, an agent's choice); `perceived`: others judge the person or the
-work; `evoked`: the audience's own feeling.
+`felt`: own report or body; `intended`: meant to be shown (acting, an agent's choice); `perceived`: others judge the
+person or the work; `evoked`: the audience's own feeling.
 """
 
 Kind = Literal["one-of", "any-of", "level"]
@@ -28,7 +28,8 @@ class Scale:
     Args:
         name: For example `"ekman-6"`.
         labels: Names of the scores, in the order of every array on this scale.
-        kind: `one-of` sums to 1 over the labels, `any-of` holds independent probabilities, `level` holds quantities in [low, high].
+        kind: `one-of` sums to 1 over the labels, `any-of` holds independent probabilities, `level` holds quantities in
+            [low, high].
         low: Lower end of a level.
         high: Upper end of a level.
         unit: Unit of a level, empty when it has none.
