@@ -1,0 +1,66 @@
+"""One scheme for naming pretrained weights.
+
+`asset:minilm-l6` is a fetched file of the manifest (`asset:whisper-tiny-en/ct2` one of its parts), `hf:org/name` a
+repository of the model hub, `tiny:bert` a small random network, and anything else a folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from affectus import assets
+from affectus.errors import CheckpointError, InputError
+
+Scheme = Literal["asset", "hf", "tiny", "folder"]
+FORMS = "asset:NAME, hf:ORG/NAME, tiny:bert, tiny:whisper, tiny:llama, or a folder"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where weights are.
+
+    Args:
+        name: The reference as it was given.
+        scheme: Which kind it is.
+        location: A folder, a hub id, or the kind of a tiny network.
+    """
+
+    name: str
+    scheme: Scheme
+    location: str
+
+    @property
+    def local(self) -> bool:
+        """Whether loading needs no network."""
+        return self.scheme != "hf"
+
+
+def resolve(ref: str | Path) -> Reference:
+    """Find the weights that a reference names; nothing is loaded or downloaded.
+
+    Raises:
+        InputError: If the reference has no known form.
+        AssetError: If it is an asset that has not been fetched.
+        CheckpointError: If it is a folder that does not exist.
+    """
+    name = str(ref)
+    scheme, colon, rest = name.partition(":")
+    if scheme == "asset" and colon:
+        asset, _, part = rest.partition("/")
+        return Reference(name, "asset", str(assets.path(asset, part or None)))
+    if scheme == "hf" and colon:
+        if rest.count("/") > 1 or not rest.replace("/", ""):
+            raise InputError(f"{name!r} is no reference to a hub repository", allowed="hf:ORG/NAME")
+        return Reference(name, "hf", rest)
+    if scheme == "tiny" and colon:
+        return Reference(name, "tiny", rest)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return Reference(name, "folder", str(folder))
+    if folder.exists():
+        raise CheckpointError(f"{name!r} is a file, not a model folder", allowed=FORMS)
+    looks_like_hub = name.count("/") == 1 and not name.startswith((".", "/", "~"))
+    hint = f"write 'hf:{name}' for the hub repository of that name" if looks_like_hub else ""
+    raise CheckpointError(f"there is no model folder {name!r}", allowed=FORMS, remedy=hint)
