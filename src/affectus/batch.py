@@ -18,12 +18,14 @@ class Batch(NamedTuple):
     Args:
         inputs: Keyword arguments of `forward`.
         targets: Gold values by name; empty when there are none.
-        spans: Index of each row.
+        spans: Index of each row of the timeline.
+        notes: What `decode` needs beside the outputs (words and their places, warnings); never moved to a device.
     """
 
     inputs: dict[str, Any]
     targets: dict[str, Any]
     spans: list[Span]
+    notes: Any = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with tensors on a device; values that are no arrays stay as they are."""
@@ -35,7 +37,7 @@ class Batch(NamedTuple):
                 for k, v in values.items()
             }
 
-        return Batch(move(self.inputs), move(self.targets), self.spans)
+        return Batch(move(self.inputs), move(self.targets), self.spans, self.notes)
 
 
 class Collate(Protocol):

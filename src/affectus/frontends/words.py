@@ -1,0 +1,113 @@
+"""From the outputs of a text reader to its timeline: windows joined, evidence as words, derived scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from affectus.affect import Evidence
+from affectus.frontends.tokens import Tokens
+from affectus.readout import Readout, read_out
+from affectus.sample import Span
+from affectus.taxonomy import map_scores, scale
+from affectus.timeline import Timeline
+
+STRONGEST = 5  # words of evidence in one reading
+
+
+def join_windows(logits: np.ndarray, notes: Sequence[Tokens]) -> np.ndarray:
+    """Logits of texts from those of their windows; NaN for an empty text, of which nothing can be said.
+
+    The head is linear and its input the mean over tokens, so the mean of windows weighted by their tokens is the logit
+    of the mean over all tokens.
+
+    Args:
+        logits: (windows, k).
+        notes: One for each text, in the order of the windows.
+
+    Returns:
+        (texts, k).
+    """
+    sizes = np.array([len(window.ids) for tokens in notes for window in tokens.windows], np.float64)
+    firsts = np.cumsum([0] + [len(tokens.windows) for tokens in notes])[:-1]
+    if len(firsts) == 0:
+        return logits[:0]
+    total = np.add.reduceat(sizes, firsts)[:, None]
+    weighted = np.add.reduceat(np.where(np.isfinite(logits), logits, 0) * sizes[:, None], firsts, axis=0)
+    return weighted / np.where(total > 0, total, np.nan)
+
+
+def word_evidence(tokens: Tokens, weights: np.ndarray, strongest: int = STRONGEST) -> list[Evidence]:
+    """The words that moved a reading most, in the order of the text.
+
+    Args:
+        tokens: The text.
+        weights: (tokens of all windows,) contribution of each token.
+        strongest: How many words are kept, by absolute weight.
+    """
+    if not len(weights):
+        return []
+    words, numbers = tokens.words()
+    totals = np.bincount(numbers, weights, len(words))
+    chosen = np.sort(np.argsort(-np.abs(totals), kind="stable")[:strongest])
+    return [Evidence("word", text=words[i], weight=float(totals[i])) for i in chosen if totals[i]]
+
+
+def read_words(
+    spans: Sequence[Span],
+    logits: Mapping[str, np.ndarray],
+    contributions: Sequence[np.ndarray],
+    notes: Sequence[Tokens],
+    readouts: Sequence[Readout],
+    *,
+    by: str,
+    derived: Sequence[str] = (),
+) -> Timeline:
+    """The timeline of a text reader.
+
+    Args:
+        spans: Index of each text.
+        logits: Scale name → (windows, k).
+        contributions: For each window (tokens without the special ones, k) on the first readout's scale: how much each
+            token adds to each logit of its window.
+        notes: The texts as they were encoded.
+        readouts: In the order of the reader's targets.
+        by: Name of the checkpoint.
+        derived: Scales to compute from the first readout's probabilities.
+    """
+    joined = {name: join_windows(values, notes) for name, values in logits.items()}
+    first = readouts[0]
+    scores = first.probabilities(joined[first.scale])
+    slope = np.broadcast_to(np.asarray(first.slope or 1.0), scores.shape[1])
+    evidence, at = [], 0
+    for row, tokens in enumerate(notes):
+        parts = contributions[at : at + len(tokens.windows)]
+        at += len(tokens.windows)
+        if "empty" in tokens.flags:
+            evidence.append([])
+            continue
+        top = int(np.argmax(scores[row]))
+        total = sum(map(len, parts))
+        weights = np.concatenate([part[:, top] * (len(part) / total) for part in parts])
+        evidence.append(word_evidence(tokens, weights * slope[top]))
+    return read_out(
+        spans,
+        joined,
+        readouts,
+        by=by,
+        modality="text",
+        derived={name: derive(scores, first.scale, name) for name in derived},
+        text=[tokens.text for tokens in notes],
+        evidence=evidence,
+        flags=[tokens.flags for tokens in notes],
+    )
+
+
+def derive(scores: np.ndarray, source: str, target: str) -> np.ndarray:
+    """Scores on another scale: by published coordinates for levels of valence and arousal, else by the explicit map."""
+    if scale(target).kind == "level" and scale(source).kind != "level":
+        from affectus.taxonomy.coordinates import valence_arousal
+
+        return valence_arousal(scores, source)
+    return map_scores(scores, source, target)

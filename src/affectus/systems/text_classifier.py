@@ -1,0 +1,168 @@
+"""Text classifier: a pretrained encoder, the mean over its tokens and one linear head a target.
+
+An own system, the plain fine-tuning of Devlin et al. (2019, arXiv:1810.04805) with masked mean pooling (Reimers and
+Gurevych 2019, arXiv:1908.10084) instead of the first token. Since the pooling is a mean and the head is linear, each
+logit is exactly its bias plus a sum over tokens; these summands are the evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from affectus import backbones
+from affectus.batch import Batch
+from affectus.card import Card
+from affectus.config import Config
+from affectus.errors import ConfigError
+from affectus.frontends.tokens import TextCollate
+from affectus.frontends.words import read_words
+from affectus.system import System
+from affectus.taxonomy import Target, scale
+from affectus.timeline import Timeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextClassifierConfig(Config):
+    """Configuration of `TextClassifier`.
+
+    Args:
+        targets: What the heads read.
+        backbone: Reference to a text encoder: `asset:`, `hf:`, `tiny:` or a folder.
+        dropout: Share of pooled features that are dropped in training.
+        max_length: Tokens of one window, special ones included; a longer text is read in several windows.
+        derived: Scales that `decode` computes from the first target.
+    """
+
+    backbone: str = "asset:minilm-l6"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    max_length: Annotated[int, Field(ge=8)] = 128
+    derived: tuple[str, ...] = ()
+
+
+class TextClassifier(System):
+    """Reads texts: encoder, mean over the tokens of the text, one linear head a target.
+
+    Args:
+        config: Sizes and names.
+    """
+
+    Config = TextClassifierConfig
+    modality = "text"
+
+    def __init__(self, config: TextClassifierConfig) -> None:
+        super().__init__(config)
+        if not config.targets:
+            raise ConfigError("a text classifier has no targets", remedy="name at least one scale in config.targets")
+        self.backbone = backbones.text_encoder(config.backbone)
+        for unused in ("pooler",):  # a layer on the first token, which mean pooling never reads
+            if getattr(self.backbone, unused, None) is not None:
+                setattr(self.backbone, unused, None)
+        self.dropout = nn.Dropout(config.dropout)
+        width = self.backbone.config.hidden_size
+        self.heads = nn.ModuleDict({_key(t.scale): nn.Linear(width, len(scale(t.scale))) for t in config.targets})
+        self.collate = TextCollate(config.backbone, config.targets, config.max_length)
+
+    def forward(self, ids: Tensor, valid: Tensor, content: Tensor) -> dict[str, Tensor]:
+        """Logits of each window, and what each token adds to them.
+
+        Args:
+            ids: (b, t) int64 token ids.
+            valid: (b, t) bool, True where a token is.
+            content: (b, t) bool, True where the token belongs to the text, False for special tokens.
+
+        Returns:
+            For each target its scale's name → (b, k) logits, and the name with `.tokens` → (b, t, k) summands:
+            logits = bias + sum over t of summands. Dropout acts on the pooled features, so the summands are exact in
+            evaluation only.
+        """
+        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        share = content.to(states.dtype) / content.sum(1, keepdim=True).clamp(min=1)  # (b, t), sums to 1
+        pooled = self.dropout(torch.einsum("bt,btf->bf", share, states))
+        out = {}
+        for target in self.config.targets:
+            head = self.heads[_key(target.scale)]
+            out[target.scale] = head(pooled)
+            if not self.training:
+                out[f"{target.scale}.tokens"] = (states @ head.weight.T) * share[..., None]
+        return out
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Mean loss of each target that has gold, by the kind of its scale."""
+        terms = {
+            t.scale: loss_on(outputs[t.scale], batch.targets[t.scale], scale(t.scale).kind)
+            for t in self.config.targets
+            if t.scale in batch.targets
+        }
+        if not terms:
+            raise ConfigError(
+                "the batch has gold for none of the targets", allowed=", ".join(t.scale for t in self.config.targets)
+            )
+        return terms
+
+    def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
+        """Readings with calibrated scores, decided labels and the words that moved them (log-odds of the top label)."""
+        first = f"{self.readouts[0].scale}.tokens"
+        return read_words(
+            batch.spans,
+            {r.scale: outputs[r.scale] for r in self.readouts},
+            [row[mask] for row, mask in zip(outputs[first], np.asarray(batch.inputs["content"]), strict=True)],
+            batch.notes,
+            self.readouts,
+            by=self.name,
+            derived=self.config.derived,
+        )
+
+
+def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
+    """Loss of one target; rows and labels without gold (NaN) do not count.
+
+    Args:
+        logits: (b, k).
+        gold: (b, k) scores, NaN where unknown.
+        kind: `any-of`: binary cross-entropy, mean over labels; `one-of`: cross-entropy with the gold distribution;
+            `level`: squared error.
+    """
+    known = ~gold.isnan()
+    filled = torch.where(known, gold, torch.zeros_like(gold))
+    if kind == "one-of":
+        rows = known.any(1)
+        return -(filled * F.log_softmax(logits, 1)).sum(1)[rows].mean() if rows.any() else logits.sum() * 0
+    if kind == "any-of":
+        each = F.binary_cross_entropy_with_logits(logits, filled, reduction="none")
+    else:
+        each = (logits - filled).square()
+    return each[known].mean() if known.any() else logits.sum() * 0
+
+
+def _key(name: str) -> str:
+    """A scale's name as a module name, in which torch allows no dot."""
+    return name.replace(".", "_")
+
+
+CARD = Card(
+    system="text-classifier",
+    cls="TextClassifier",
+    roles=("reader",),
+    modalities=("text",),
+    unit="turn",
+    title="Pretrained text encoder, mean over tokens, linear heads, words as evidence",
+    paper="own system after Devlin et al. 2019 (arXiv:1810.04805) and Reimers and Gurevych 2019 (arXiv:1908.10084)",
+    licence="code Apache-2.0; weights as on the checkpoint's card",
+    proof="own system",
+    limits="Reads each turn by itself, without the dialogue before it; the language is that of encoder and corpus.",
+)
+
+VARIANTS = {
+    "tiny": TextClassifierConfig(targets=(Target("goemotions-28", "perceived"),), backbone="tiny:bert", dropout=0.0),
+    "minilm-l6": TextClassifierConfig(
+        targets=(Target("goemotions-28", "perceived"),), derived=("ekman-6+neutral", "valence-arousal")
+    ),
+}
+
