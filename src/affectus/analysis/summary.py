@@ -1,0 +1,46 @@
+"""A timeline in a few lines of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from affectus.affect import Affect
+from affectus.taxonomy import scale
+from affectus.timeline import Timeline
+
+
+def summarize(timeline: Timeline) -> list[tuple[str, ...]]:
+    """One row for each source, person and modality that carries labels.
+
+    Returns:
+        Tuples (source, who, modality, readings, most frequent labels with their share, strongest reading, abstained),
+        as text.
+    """
+    groups: dict[tuple[str, str, str], list[Affect]] = {}
+    target = timeline.column("target")
+    labelled = np.array([bool(name) and scale(name).kind != "level" for name in target], bool)
+    for affect in timeline[labelled]:
+        key = (affect.source or "", affect.track or "", affect.modality or "")
+        groups.setdefault(key, []).append(affect)
+    return [(*key, *_row(affects)) for key, affects in groups.items()]
+
+
+def _row(affects: list[Affect]) -> tuple[str, str, str, str]:
+    counts = Counter(label for affect in affects for label in affect.labels)
+    most = ", ".join(f"{label} {n / len(affects):.0%}" for label, n in counts.most_common(3))
+    scored = [(affect.scores[affect.target][affect.top], affect) for affect in affects if affect.target and affect.top]
+    strongest = ""
+    if scored:
+        p, affect = max(scored, key=lambda pair: pair[0])
+        where = (
+            f" at {affect.start:.1f} s"
+            if affect.start is not None
+            else f" (item {affect.item})"
+            if affect.item is not None
+            else ""
+        )
+        strongest = f"{affect.top} {p:.2f}{where}"
+    abstained = sum(affect.abstained for affect in affects)
+    return str(len(affects)), most, strongest, str(abstained) if abstained else ""

@@ -1,0 +1,111 @@
+"""`affectus analyze`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from affectus.analysis.run import Result
+
+
+def analyze(
+    inputs: Annotated[
+        list[str], typer.Argument(help="Files, folders, or - for text on standard input.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for results and report.html; without it only a table is shown.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option(help="Comma list of parquet, csv, jsonl, eaf, textgrid, vtt.")
+    ] = "parquet,csv",
+    transcript: Annotated[
+        Path | None, typer.Option(help="Subtitles (.srt, .vtt) with the words of the medium.")
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Scale to map every reading onto, for example ekman-6.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language of speech and text (BCP-47), when known.")] = None,
+    speakers: Annotated[int | None, typer.Option(help="Number of speakers, when known.")] = None,
+    fps: Annotated[float, typer.Option(help="Pictures a second that are looked at in a video.")] = 10.0,
+    text_column: Annotated[str | None, typer.Option(help="Column of a table that holds the text.")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option("--map", help="FIELD=NAME for chat files; may be repeated.")
+    ] = None,
+    reader: Annotated[list[str] | None, typer.Option(help="MODALITY=CHECKPOINT; may be repeated.")] = None,
+    jobs: Annotated[int, typer.Option(help="Files read at the same time.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take over what an earlier run into --out had finished.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+) -> None:
+    """Read emotion from files and folders: a timeline, results in open formats and a report.
+
+    Exit codes: 0 all read; 1 some files failed (see failures.csv); 2 nothing could be read, or a wrong argument.
+    """
+    from affectus import progress
+    from affectus.analysis.plan import collect
+    from affectus.analysis.run import run
+    from affectus.analysis.settings import Settings
+    from affectus.errors import FileError
+
+    settings = Settings(
+        labels=labels,
+        transcript=transcript,
+        language=language,
+        speakers=speakers,
+        fps=fps,
+        text_column=text_column,
+        rename=_pairs(rename, "--map"),
+        readers=_pairs(reader, "--reader"),
+    )
+    plan = collect(list(inputs), jobs=jobs, fps=fps, skip=[out] if out else [])
+    if not quiet and plan.sources:
+        typer.echo(f"plan: {plan.describe()}", err=True)
+    names = [name for name in formats.split(",") if name.strip()]
+    with progress.shown(quiet=quiet):
+        result = run(list(inputs), settings, out=out, formats=names, jobs=jobs, resume=resume, plan=plan)
+    if result.failures and len(result.parts) + len(result.failures) == 1:
+        only = result.failures[0]
+        raise FileError(only.cause if only.file in only.cause else f"{only.file}: {only.cause}", remedy=only.remedy)
+    if not quiet:
+        _show(result, out)
+    for failure in result.failures:
+        typer.echo(f"not read: {failure.file}: {failure.cause}; {failure.remedy}", err=True)
+    if result.failures:
+        raise typer.Exit(1)
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    from affectus.errors import InputError
+
+    pairs = {}
+    for text in given or []:
+        key, sign, value = text.partition("=")
+        if not (key and sign and value):
+            raise InputError(f"{option} is {text!r}", allowed="NAME=VALUE")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _show(result: Result, out: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from affectus.analysis.summary import summarize
+
+    rows = summarize(result.timeline)
+    table = Table(title=f"{len(result.timeline)} readings", title_justify="left")
+    for column in ("source", "who", "modality", "readings", "most", "strongest", "abstained"):
+        table.add_column(column, overflow="fold", justify="right" if column in ("readings", "abstained") else "left")
+    for row in rows[:40]:
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    if len(rows) > 40:
+        console.print(f"… and {len(rows) - 40} more rows")
+    for part in result.parts:
+        for note in part.notes:
+            console.print(f"[dim]{part.source.name}: {note}[/dim]", highlight=False, soft_wrap=True)
+    if out is not None:
+        console.print(f"report: {out / 'report.html'}", soft_wrap=True)

@@ -1,0 +1,38 @@
+"""All commands on one typer application."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from affectus.cli import analyze, assets, catalogue
+
+app = typer.Typer(
+    name="affectus",
+    help="Read emotion from text, voices, faces and video: calibrated, timed and explained.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("analyze")(analyze.analyze)
+app.command("systems")(catalogue.systems)
+app.command("card")(catalogue.card)
+app.add_typer(assets.app, name="assets")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from affectus import __version__
+
+        typer.echo(f"affectus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Read emotion from text, voices, faces and video: calibrated, timed and explained."""
