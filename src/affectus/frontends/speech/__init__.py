@@ -1,0 +1,1 @@
+"""Sound → who says what, and when."""
