@@ -165,4 +165,3 @@ VARIANTS = {
         targets=(Target("goemotions-28", "perceived"),), derived=("ekman-6+neutral", "valence-arousal")
     ),
 }
-

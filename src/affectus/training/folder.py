@@ -1,0 +1,147 @@
+"""The folder of a run: what was run, with what, how it went, and the states it can be resumed from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from affectus.atomic import make_folder, writing
+from affectus.errors import ConfigError, OutputError
+from affectus.training.recipe import Run
+
+_PACKAGES = ("affectus", "torch", "transformers", "tokenizers", "accelerate", "numpy", "safetensors")
+
+
+class RunFolder:
+    """Files of one run: `run.yaml`, `versions.json`, `metrics.jsonl`, `curve.png`, `state-<step>/`.
+
+    Args:
+        path: Created if need be.
+        run: What is run.
+        resume: Go on from the last state instead of starting.
+
+    Raises:
+        OutputError: If the folder holds a run already and `resume` is false.
+        ConfigError: If it holds a different run and `resume` is true.
+    """
+
+    def __init__(self, path: Path, run: Run, *, resume: bool) -> None:
+        self.path = make_folder(path)
+        wanted = json.loads(json.dumps(asdict(run)))
+        file = path / "run.yaml"
+        if file.is_file():
+            stored = yaml.safe_load(file.read_text(encoding="utf-8"))
+            if not resume:
+                raise OutputError(f"{str(path)!r} holds a run already", remedy="pass --resume, or another --out")
+            different = sorted(k for k in {*stored, *wanted} if stored.get(k) != wanted.get(k))
+            if different:
+                raise ConfigError(
+                    f"{str(path)!r} holds a run with another {', '.join(different)}",
+                    remedy="resume with the recipe and changes of the first start, or pass another --out",
+                )
+        with writing(file) as out:
+            yaml.safe_dump(wanted, out, sort_keys=False, allow_unicode=True)
+        with writing(path / "versions.json") as out:
+            json.dump(environment(), out, indent=1)
+
+    # -- states ------------------------------------------------------------------------------------------------------
+    def states(self) -> list[Path]:
+        """Whole states, oldest first."""
+        return sorted(self.path.glob("state-*[0-9]"), key=lambda p: int(p.name.split("-")[1]))
+
+    def save_state(self, step: int, save: Callable[[Path], Any], progress: dict[str, Any]) -> None:
+        """Write a state beside the last one, move it into place, then remove the older ones."""
+        part = self.path / f"state-{step}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        save(part)
+        with writing(part / "progress.json") as out:
+            json.dump(progress, out)
+        final, older = self.path / f"state-{step}", self.states()
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(part, final)
+        for state in older:
+            if state != final:
+                shutil.rmtree(state)
+
+    def last_state(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest state with its progress."""
+        states = self.states()
+        if not states:
+            return None
+        return states[-1], json.loads((states[-1] / "progress.json").read_text(encoding="utf-8"))
+
+    def drop_states(self) -> None:
+        """Remove all states, after the run has ended."""
+        for state in self.path.glob("state-*"):
+            shutil.rmtree(state)
+
+    # -- metrics -----------------------------------------------------------------------------------------------------
+    @property
+    def _metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    def log(self, **values: Any) -> None:
+        """Append a line to `metrics.jsonl`."""
+        with self._metrics.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(values) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All lines of `metrics.jsonl`."""
+        if not self._metrics.is_file():
+            return []
+        return [json.loads(line) for line in self._metrics.read_text(encoding="utf-8").splitlines() if line]
+
+    def rewind(self, step: int) -> None:
+        """Forget what was logged after a step, since it is done again."""
+        rows = [row for row in self.metrics() if row["step"] <= step]
+        with writing(self._metrics) as out:
+            out.writelines(json.dumps(row) + "\n" for row in rows)
+
+    def draw(self) -> None:
+        """Draw the loss of training and of the watched split over the steps."""
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+
+        rows = self.metrics()
+        figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+        for name, style in (("loss", "-"), ("watched", "o-")):
+            points = [(row["step"], row[name]) for row in rows if name in row]
+            if points:
+                axes.plot(*zip(*points, strict=True), style, label=name, linewidth=1)
+        axes.set(xlabel="optimiser step", ylabel="loss")
+        axes.legend()
+        with writing(self.path / "curve.png", "wb") as out:
+            figure.savefig(out, format="png", dpi=120)
+        pyplot.close(figure)
+
+
+def environment() -> dict[str, str]:
+    """Versions of what the result depends on, the commit and the machine."""
+    found = {"python": platform.python_version(), "machine": f"{platform.machine()}, {os.cpu_count()} CPUs"}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True
+        )
+        found["commit"] = commit.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return found

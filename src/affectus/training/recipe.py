@@ -1,0 +1,190 @@
+"""Recipes: an ordered map of runs, read from YAML and checked against frozen dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from affectus.errors import ConfigError, FileError, suggest
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Strict:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(_Strict):
+    """Parameters that are optimised alike. The first group whose pattern fits a name takes it.
+
+    Args:
+        match: Pattern on the parameter's name, `*` for anything.
+        lr: Highest learning rate; 0 freezes.
+        weight_decay: Decoupled weight decay (Loshchilov and Hutter 2019).
+        layer_decay: Prefix of numbered layers → factor: a layer's rate is lr × factor^(layers above it).
+    """
+
+    match: str = "*"
+    lr: Annotated[float, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    layer_decay: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(_Strict):
+    """How the learning rate moves: linear warm-up, then down.
+
+    Args:
+        shape: After the warm-up; `linear` and `cosine` end at `end` × lr.
+        warmup: Share of all steps.
+        end: Last learning rate as a share of the highest.
+    """
+
+    shape: Literal["constant", "linear", "cosine"] = "linear"
+    warmup: Share = 0.06
+    end: Share = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(_Strict):
+    """One run; it ends in an ordinary checkpoint.
+
+    Args:
+        system: `system/variant`.
+        config: Config fields to set instead of the variant's.
+        data: Corpus → how many times an epoch passes over its training split.
+        splits: Names of the splits to train on and to watch.
+        init: Run of this recipe, or checkpoint → patterns of parameters to take, `{"from.*": "to.*"}`.
+        objective: Name of an objective class in the system's file; None is the system's own loss.
+        method: `descend`: gradient descent; `fit`: the system's closed-form `fit`.
+        optim: Parameter groups; a parameter that none matches is an error.
+        sampler: `shuffle`, or `length`: batches of like length.
+        epochs: Passes over the data.
+        batch: Items in one batch.
+        accumulate: Batches in one optimiser step.
+        clip: Largest gradient norm; None does not clip.
+        schedule: Learning rate over time.
+        select: Which state is kept: the `last`, or the `best` by loss on the watched split.
+        seed: Of weights, dropout and order.
+        checkpoint: Optimiser steps between resumable states.
+    """
+
+    system: str
+    config: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Annotated[float, Field(gt=0)]]
+    splits: dict[Literal["train", "watch"], str] = field(default_factory=lambda: {"train": "train", "watch": "dev"})
+    init: dict[str, dict[str, str]] = field(default_factory=dict)
+    objective: str | None = None
+    method: Literal["descend", "fit"] = "descend"
+    optim: tuple[Group, ...] = (Group(lr=1e-3),)
+    sampler: Literal["shuffle", "length"] = "shuffle"
+    epochs: Positive = 1
+    batch: Positive = 32
+    accumulate: Positive = 1
+    clip: Annotated[float, Field(gt=0)] | None = 1.0
+    schedule: Schedule = Schedule()
+    select: Literal["best", "last"] = "last"
+    seed: int = 0
+    checkpoint: Positive = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(_Strict):
+    """What a recipe file holds.
+
+    Args:
+        title: What it trains.
+        command: The command that was run.
+        expect: Metric → the value that was measured with it.
+        took: Time and machine.
+        runs: In order.
+    """
+
+    title: str = ""
+    command: str = ""
+    expect: dict[str, float] = field(default_factory=dict)
+    took: str = ""
+    runs: dict[str, Run]
+
+
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file.
+
+    Args:
+        path: YAML file.
+        changes: `key=value` with dots, for example `epochs=3` or `schedule.warmup=0.1`; a key that starts with no run's
+            name changes every run.
+
+    Raises:
+        FileError: If the file can't be read or is no YAML.
+        ConfigError: For an unknown key, with the nearest spelling, or a value that is not allowed.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileError(f"there is no recipe {str(path)!r}", remedy="see the folder recipes/") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FileError(f"{str(path)!r} is no YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(values, dict) or not isinstance(values.get("runs"), dict) or not values["runs"]:
+        raise ConfigError(f"{path.name} has no runs", allowed="runs: {name: {system: …, data: …}}")
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"{change!r} is no change of a recipe", allowed="key=value, for example epochs=3")
+        first, _, rest = key.partition(".")
+        for run in [first] if first in values["runs"] else list(values["runs"]):
+            _put(values["runs"][run], rest if run == first and rest else key, yaml.safe_load(text))
+    return parse(Recipe, values)
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    at: Any = values
+    for parent in parents:
+        at = at[int(parent)] if isinstance(at, list) and parent.isdigit() else at.setdefault(parent, {})
+        if not isinstance(at, dict | list):
+            raise ConfigError(f"{key!r} leads into {at!r}, which has no keys")
+    if isinstance(at, list):
+        at[int(last)] = value
+    else:
+        at[last] = value
+
+
+def parse(kind: type, values: Mapping[str, Any]) -> Any:
+    """Make a dataclass from plain values; the nearest spelling of an unknown key is looked up where it stands.
+
+    Raises:
+        ConfigError: With the path of the key.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        if first["type"] == "unexpected_keyword_argument" or first["type"] == "extra_forbidden":
+            known = _known(kind, [str(part) for part in first["loc"][:-1]])
+            raise ConfigError(
+                f"there is no key {where!r}", allowed=", ".join(known), remedy=suggest(str(first["loc"][-1]), known)
+            ) from None
+        raise ConfigError(f"{where} is {first.get('input')!r}", allowed=first["msg"]) from None
+
+
+def _known(kind: Any, path: list[str]) -> list[str]:
+    """Field names of the dataclass that stands at a path of keys."""
+    for part in path:
+        if is_dataclass(kind):
+            kind = get_type_hints(kind)[part] if part in {f.name for f in fields(kind)} else kind
+        else:  # a mapping or a sequence: the part is its key or position
+            inner = [a for a in get_args(kind) if is_dataclass(a)]
+            kind = inner[0] if inner else kind
+    if not is_dataclass(kind):
+        kind = next((a for a in get_args(kind) if is_dataclass(a)), kind)
+    return [f.name for f in fields(kind)] if is_dataclass(kind) else []
