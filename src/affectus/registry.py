@@ -13,6 +13,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import warnings
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -82,17 +83,22 @@ def entries() -> dict[str, Entry]:
     Raises:
         ConfigError: If two systems have one name.
     """
-    places = [(p, f"affectus.systems.{p.stem}") for p in sorted((Path(__file__).parent / "systems").glob("[a-z]*.py"))]
+    ours = sorted((Path(__file__).parent / "systems").glob("[a-z]*.py"))
+    found = [parse(path, f"affectus.systems.{path.stem}") for path in ours]
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        spec = importlib.util.find_spec(point.value)
-        if spec and spec.origin:
-            places.append((Path(spec.origin), point.value))
+        try:
+            spec = importlib.util.find_spec(point.value)
+            if spec is None or spec.origin is None:
+                raise ConfigError(f"there is no module {point.value!r}")
+            found.append(parse(Path(spec.origin), point.value))
+        except (ConfigError, ImportError, OSError, SyntaxError) as error:
+            # One broken package of someone else's must not take all systems away.
+            warnings.warn(f"system {point.name!r} of another package is left out: {error}", stacklevel=2)
     table: dict[str, Entry] = {}
-    for path, module in places:
-        entry = parse(path, module)
+    for entry in found:
         if entry.card.system in table:
             raise ConfigError(
-                f"two systems are named {entry.card.system!r}: {table[entry.card.system].module} and {module}"
+                f"two systems are named {entry.card.system!r}: {table[entry.card.system].module} and {entry.module}"
             )
         table[entry.card.system] = entry
     return table
@@ -229,4 +235,6 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
     from affectus.config import parse_config
 
     config = parse_config(cls.Config, row["config"])
-    return cls.restore(folder, **_parts(config)).to(device)
+    reader = cls.restore(folder, **_parts(config)).to(device)
+    reader.name = name if name.startswith("affectus/") else reader.name
+    return reader
