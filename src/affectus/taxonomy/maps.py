@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import numpy as np
 
 from affectus.errors import ScaleError, UnknownName
-from affectus.taxonomy.scale import scale
+from affectus.taxonomy.scale import Scale, scale
 
 
 @dataclass(frozen=True)
@@ -112,19 +112,19 @@ def map_scores(scores: np.ndarray, source: str, target: str) -> np.ndarray:
         ScaleError: If the scores do not have one column a label.
         UnknownName: If no map between the two is defined.
     """
-    a, b, route = scale(source), scale(target), scale_map(source, target)
+    a, b = scale(source), scale(target)
     scores = np.atleast_2d(np.asarray(scores, np.float32))
     if scores.ndim != 2 or scores.shape[1] != len(a):
         raise ScaleError(f"scores have shape {scores.shape}", allowed=f"(n, {len(a)}) for scale {source!r}")
     if a.name == b.name:
         return scores.copy()
-    weights = route.matrix()
+    weights, constants = _arrays(a, b)
     feeds = (weights != 0).astype(np.float32)
     known = ~np.isnan(scores)
     filled = np.where(known, scores, np.float32(0))
     out = _largest(filled, weights) if a.kind == "any-of" else filled @ weights
     if b.kind == "level":
-        out = np.clip(out + route.constants(), b.low, b.high)
+        out = np.clip(out + constants, b.low, b.high)
         opinion = feeds.any(0) & ((~known).astype(np.float32) @ feeds == 0)
     else:
         out = out if a.kind == "level" else np.minimum(out, 1)
@@ -134,6 +134,13 @@ def map_scores(scores: np.ndarray, source: str, target: str) -> np.ndarray:
         total = np.nansum(out, axis=1, keepdims=True)
         out = out / np.where(total > 0, total, np.nan)
     return out.astype(np.float32)
+
+
+@lru_cache(maxsize=256)
+def _arrays(source: Scale, target: Scale) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and constants of a map, kept by the scales themselves: a replaced scale is never served an old map."""
+    route = scale_map(source.name, target.name)
+    return route.matrix(), route.constants()
 
 
 def _largest(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
