@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from affectus.assets import manifest
 from affectus.assets.convert import converter
-from affectus.assets.manifest import Asset, File, find, select, table
+from affectus.assets.manifest import Asset, File, find, select
 from affectus.atomic import output_errors
 from affectus.errors import AssetError, check_option
 
@@ -103,7 +104,7 @@ def installed_folder(asset: Asset) -> Path | None:
 
 def listing() -> list[Status]:
     """The state of every asset in the manifest; sizes are compared, hashes are not (see `verify`)."""
-    return [status(asset) for asset in table().values()]
+    return [status(asset) for asset in manifest.table().values()]
 
 
 def status(asset: Asset) -> Status:

@@ -50,6 +50,8 @@ class _Cursor:
     def text(self) -> str:
         length = self.number("H")
         value = self.data[self.at : self.at + length]
+        if len(value) < length:
+            raise ValueError("it ends inside a name")
         self.at += length
         return value.rstrip(b"\0").decode()
 
