@@ -301,6 +301,25 @@ class Timeline:
         at = self.table.schema.get_field_index(name)
         return Timeline(self.table.append_column(field, array) if at < 0 else self.table.set_column(at, field, array))
 
+    def set_scores(self, of: Scale, scores: np.ndarray, labels: Sequence[Sequence[str] | None]) -> Timeline:
+        """A copy with a scale replaced or added.
+
+        Args:
+            of: The scale.
+            scores: (n, k); NaN where there is no opinion.
+            labels: Decided labels of each row, None where nothing was to be decided.
+        """
+        import pyarrow as pa
+
+        check_scores(np.asarray(scores, np.float32), of)
+        field, array = _score_column(scores, of)
+        decided = pa.array([None if row is None else list(row) for row in labels], pa.list_(pa.string()))
+        table = self.table
+        for column, values in ((field, array), (pa.field(f"{of.name}.labels", decided.type), decided)):
+            at = table.schema.get_field_index(column.name)
+            table = table.append_column(column, values) if at < 0 else table.set_column(at, column, values)
+        return Timeline(table)
+
     def shift(self, seconds: float) -> Timeline:
         """The same readings, later by `seconds`; evidence moves along."""
         moved = self
