@@ -93,7 +93,7 @@ def _from_wheel(asset: Asset, source: Source, archive: Path, raw: Path) -> None:
 
 def _from_hub(asset: Asset, source: Source, raw: Path, scratch: Path) -> None:
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        raise AssetError(f"the {source} is not asked: HF_HUB_OFFLINE is set")
+        raise AssetError(f"the {source} is not asked: HF_HUB_OFFLINE is set", remedy="set HF_HUB_OFFLINE=0 to allow it")
     from huggingface_hub import hf_hub_download
 
     for file in asset.files:
