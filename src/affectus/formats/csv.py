@@ -25,7 +25,8 @@ def write_csv(timeline: Timeline, path: Path) -> Path:
                 if frame[name].dtype == object or frame[name].dtype.name == "category":
                     frame[name] = [_cell(value) for value in frame[name].astype(object)]
             frame.columns = [_cell(name) for name in frame.columns]
-            frame.to_csv(file, index=False, header=at == 0, lineterminator="\n")
+            # RFC 4180 line ends; they also make the writer quote a lone carriage return inside a text.
+            frame.to_csv(file, index=False, header=at == 0, lineterminator="\r\n")
     return path
 
 
