@@ -1,0 +1,50 @@
+"""A TFLite file as a function of NumPy arrays."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from affectus.errors import AssetError
+
+
+class LiteRT:
+    """One TFLite net with one float32 input, run by LiteRT on the CPU.
+
+    Not to be shared between threads: each caller makes its own (loading takes milliseconds).
+
+    Args:
+        net: The `.tflite` file, or its bytes.
+        threads: Threads that one call may use.
+
+    Raises:
+        AssetError: If it can't be read as a net.
+    """
+
+    def __init__(self, net: str | Path | bytes, threads: int = 1) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # silences "Created … delegate" on stderr
+        with warnings.catch_warnings():  # the interpreter announces its successor at every import
+            warnings.simplefilter("ignore")
+            from ai_edge_litert.interpreter import Interpreter
+        given = {"model_content": net} if isinstance(net, bytes) else {"model_path": str(net)}
+        try:
+            self._net = Interpreter(**given, num_threads=threads)
+            self._net.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            what = "the given bytes are" if isinstance(net, bytes) else f"{str(net)!r} is"
+            raise AssetError(
+                f"{what} no TFLite net ({error})", remedy="fetch it again with `affectus assets fetch default`"
+            ) from error
+        given_input = self._net.get_input_details()[0]
+        self._input = given_input["index"]
+        self._outputs = [row["index"] for row in self._net.get_output_details()]
+        self.input_shape: tuple[int, ...] = tuple(int(n) for n in given_input["shape"])
+
+    def __call__(self, x: np.ndarray) -> list[np.ndarray]:
+        """Outputs, in the file's order, for one input of `input_shape`."""
+        self._net.set_tensor(self._input, np.ascontiguousarray(x, np.float32))
+        self._net.invoke()
+        return [self._net.get_tensor(index) for index in self._outputs]
