@@ -14,8 +14,8 @@ import numpy as np
 from affectus.errors import FileError, InputError
 from affectus.media.container import audio_stream, decoded, frame_time, limit_threads, opened, origin
 from affectus.media.faults import Fault, FaultSpans
+from affectus.media.integrity import declared_duration, truncation
 from affectus.media.pcm import SignalCheck, downmix_weights, planar, to_float
-from affectus.media.probe import declared_duration
 from affectus.media.resampling import HIGHEST, LOWEST, Grid, check_rate
 
 _PREROLL = Fraction(
@@ -24,7 +24,6 @@ _PREROLL = Fraction(
 _JITTER = 0.1  # seconds that time stamps may wander before the sound is moved
 _BATCH = 0.5  # seconds of stored sound that are converted at once
 _LONGEST_GAP = 600.0  # seconds; a larger jump in a file of unknown length is a broken time stamp
-_EXACT_LENGTH = ("wav", "flac", "mov")  # containers whose header tells the length of the sound itself
 
 
 def read_wave(
@@ -209,12 +208,7 @@ class _Reading:
         if not given:
             raise self._behind_end(source.length)
         self.faults += source.check.faults() + source.gaps.faults() + source.jumps.faults() + broken.faults()
-        known = declared_duration(container, stream)
-        exact = container.format.name.split(",")[0] in _EXACT_LENGTH
-        if self.end is None and known and exact and source.length < known - max(0.25, 0.005 * known):
-            self.faults.append(
-                Fault("truncated", source.length, known, f"ends at {source.length:.2f} s of {known:.2f} s")
-            )
+        self.faults += truncation(self.path, container, stream, source.length, self.end)
 
 
 class _Track:

@@ -35,7 +35,9 @@ def check_file(path: Path | str) -> Path:
 def reading(path: Path | str) -> Iterator[BinaryIO]:
     """Open an ordinary, non-empty file in binary; refusals of the operating system become `FileError`."""
     path = check_file(path)
-    with _explained(path), path.open("rb") as file:
+    with _explained(path):
+        file = path.open("rb")
+    with file:
         yield file
 
 
@@ -45,7 +47,7 @@ def head(path: Path | str, size: int = 65536) -> bytes:
     Raises:
         FileError: As `check_file`, or if it can't be read.
     """
-    with reading(path) as file:
+    with reading(path) as file, _explained(Path(path)):
         return file.read(size)
 
 

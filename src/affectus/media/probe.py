@@ -10,6 +10,7 @@ from typing import Any
 from affectus.errors import FileError
 from affectus.media.container import audio_stream, decoded, opened, origin, video_stream
 from affectus.media.faults import FaultSpans
+from affectus.media.integrity import declared_duration
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,6 @@ def probe(path: Path | str) -> MediaInfo:
             _audio_info(container, audio) if audio is not None else None,
             _video_info(container, video) if video is not None else None,
         )
-
-
-def declared_duration(container: Any, stream: Any) -> float | None:
-    """Length of a stream as its header tells it, in seconds."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    if container.duration:
-        return container.duration / 1_000_000
-    return None
 
 
 def _audio_info(container: Any, stream: Any) -> AudioInfo:

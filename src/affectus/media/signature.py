@@ -40,7 +40,8 @@ FLAC = Format("FLAC audio", (".flac",), "flac")
 MP3 = Format("MP3 audio", (".mp3",), "mp3")
 OGG = Format("Ogg audio", (".ogg", ".opus"), "ogg")
 MP4 = Format("an MPEG-4 container", (".mp4", ".mov", ".m4a"), "mov")
-MATROSKA = Format("a Matroska/WebM container", (".mkv", ".webm"), "matroska")
+MATROSKA = Format("a Matroska container", (".mkv", ".webm"), "matroska")
+WEBM = Format("a WebM container", (".webm", ".mkv"), "matroska")
 JPEG = Format("a JPEG picture", (".jpg", ".jpeg"))
 PNG = Format("a PNG picture", (".png",))
 WEBP = Format("a WebP picture", (".webp",))
@@ -53,7 +54,6 @@ _PREFIXES: tuple[tuple[bytes, Format], ...] = (
     (b"fLaC", FLAC),
     (b"ID3", MP3),
     (b"OggS", OGG),
-    (b"\x1a\x45\xdf\xa3", MATROSKA),
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"PAR1", PARQUET),
@@ -107,6 +107,8 @@ def identify_bytes(data: bytes) -> Format:
             return form
     if data[:4] in (b"RIFF", b"RF64", b"BW64"):
         return _RIFF.get(data[8:12], Format(f"a RIFF file of type {data[8:12]!r}"))
+    if data.startswith(b"\x1a\x45\xdf\xa3"):
+        return WEBM if b"webm" in data[:64] else MATROSKA
     if data[:4] == b"FORM":
         return Format("AIFF audio")
     if data[4:8] in _BOX_TYPES:

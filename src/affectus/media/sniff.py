@@ -52,12 +52,11 @@ def sniff(path: Path | str) -> Kind:
     if suffix not in SUFFIXES:
         form = identify_bytes(data)
         what = f"{str(path)!r} has the suffix {suffix!r}" if suffix else f"{str(path)!r} has no suffix"
+        near = suggest(suffix, form.suffixes or SUFFIXES)
         hint = (
             f"it holds {form.noun}; rename it to {path.with_suffix(form.suffixes[0]).name!r}" if form.suffixes else ""
         )
-        raise FileError(
-            what, allowed=" ".join(SUFFIXES), remedy=hint or suggest(suffix, SUFFIXES) or "convert it to one of these"
-        )
+        raise FileError(what, allowed=" ".join(SUFFIXES), remedy=near or hint or "convert it to one of these")
     form = identify_bytes(data)
     if suffix not in form.suffixes:
         raise _contradiction(path, form)

@@ -14,6 +14,7 @@ from affectus.errors import FileError, InputError
 from affectus.media.audio import check_range
 from affectus.media.container import decoded, frame_time, limit_threads, opened, origin, video_stream
 from affectus.media.faults import Fault, FaultSpans
+from affectus.media.integrity import declared_duration, truncation
 
 MAX_PIXELS = 2**26
 """Largest picture of a video that is decoded: 8192 × 8192."""
@@ -138,7 +139,7 @@ class _Reading:
             zero = origin(container)
             if seek:
                 container.seek(math.floor((self.start + zero) / stream.time_base), stream=stream, backward=True)
-            known = _length(container, stream)
+            known = declared_duration(container, stream)
             pictures = self._pictures(container, stream, zero, known)
             first = next(pictures, None)
             if first is None and seek:
@@ -158,14 +159,11 @@ class _Reading:
                     allowed=f"0–{float(last + self.interval):.3f} s",
                 )
             self.faults += self.broken.faults() + self.jumps.faults()
-            if known and (self.end is None or self.end > known) and last < known - max(Fraction(1, 2), known / 100):
-                self.faults.append(
-                    Fault(
-                        "truncated", float(last), float(known), f"ends at {float(last):.2f} s of {float(known):.2f} s"
-                    )
-                )
+            wanted = None if self.end is None else float(self.end)
+            if self.end is None or last + self.interval < self.end:
+                self.faults += truncation(self.path, container, stream, float(last + self.interval), wanted)
 
-    def _pictures(self, container: Any, stream: Any, zero: Fraction, known: Fraction | None) -> Iterator[_Picture]:
+    def _pictures(self, container: Any, stream: Any, zero: Fraction, known: float | None) -> Iterator[_Picture]:
         """Decodable frames with rising times."""
         previous: Fraction | None = None
         for frame in decoded(container, stream, zero, self.broken):
@@ -184,25 +182,32 @@ class _Reading:
             previous = time
             yield _Picture(frame, time, self.size, stream)
 
+    def _behind(self, time: float) -> bool:
+        return self.end is not None and time >= float(self.end)
+
     def _all(self, first: _Picture, rest: Iterator[_Picture]) -> _Pass:
         last = first.time
         for picture in _chain(first, rest):
-            if self.end is not None and picture.time >= self.end:
+            time = float(picture.time)
+            if self._behind(time):
                 break
             last = picture.time
-            if picture.time >= self.start:
-                yield float(picture.time), picture.array()
+            if time >= float(self.start):
+                yield time, picture.array()
         return last
 
     def _sampled(self, first: _Picture, rest: Iterator[_Picture], fps: Fraction) -> _Pass:
-        k = math.ceil(max(self.start, first.time - self.interval if first.time > self.interval else Fraction(0)) * fps)
+        entry = float(max(self.start, first.time - self.interval))
+        k = math.ceil(entry * fps)
+        if k > 0 and float((k - 1) / fps) >= entry:
+            k -= 1  # 0.1 as a float lies a little above 1/10, and is meant to be it
         held = first
         for picture in rest:
             damaged = self.broken.hit(float(held.time), float(picture.time))
             middle = (held.time + picture.time) / 2
             served: np.ndarray | None = None
             while (point := k / fps) <= middle:
-                if self.end is not None and point >= self.end:
+                if self._behind(float(point)):
                     return held.time
                 if not damaged or abs(point - held.time) <= self.interval:
                     served = held.array() if served is None else served.copy()
@@ -212,7 +217,7 @@ class _Reading:
                 k = max(k, math.ceil((picture.time - self.interval) * fps))
             held = picture
         served = None
-        while (point := k / fps) < held.time + self.interval and (self.end is None or point < self.end):
+        while (point := k / fps) < held.time + self.interval and not self._behind(float(point)):
             served = held.array() if served is None else served.copy()
             yield float(point), served
             k += 1
@@ -222,9 +227,3 @@ class _Reading:
 def _chain(first: _Picture, rest: Iterator[_Picture]) -> Iterator[_Picture]:
     yield first
     yield from rest
-
-
-def _length(container: Any, stream: Any) -> Fraction | None:
-    if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
-    return Fraction(container.duration, 1_000_000) if container.duration else None
