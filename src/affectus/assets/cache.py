@@ -180,6 +180,8 @@ def sha256(file: Path) -> str:
 def write_record(asset: Asset, home: Path) -> None:
     """List every file below `home` with its size and hash in `asset.json`."""
     files = [each for each in sorted(home.rglob("*")) if each.is_file()]
+    for each in files:
+        each.chmod(0o644)  # some libraries write for their user alone, and a cache may be shared
     rows = [
         {"name": each.relative_to(home).as_posix(), "sha256": sha256(each), "bytes": each.stat().st_size}
         for each in files

@@ -27,19 +27,20 @@ def list_assets(as_json: Json = False) -> None:
     if as_json:
         _print_json([_row(row) for row in rows])
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{assets.root()}, {_megabytes(assets.disk_use())}", title_justify="left")
+    title = f"{assets.root()}: {_megabytes(assets.disk_use())}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("name", "role", "licence", "group", "state"):
         table.add_column(column, no_wrap=True)
-    for column in ("download", "on disk"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
     for row in rows:
         asset = row.asset
         state = {"ready": "[green]ready[/]", "missing": "missing", "damaged": "[red]damaged[/]"}[row.state]
-        used = "package" if asset.installed else _megabytes(row.bytes) if row.bytes else ""
-        table.add_row(asset.name, asset.role, asset.licence, asset.group, state, _megabytes(asset.download), used)
+        size = _megabytes(row.bytes or asset.download)  # on disk, or what a fetch will load
+        table.add_row(asset.name, asset.role, asset.licence, asset.group, state, size)
     Console().print(table)
 
 
