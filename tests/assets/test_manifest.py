@@ -58,3 +58,14 @@ def test_select_keeps_the_order_and_drops_doubles():
     assert [a.name for a in manifest.select("all")] == list(manifest.table())
     with pytest.raises(UnknownName, match="asset or group"):
         manifest.select("nothing-like-it")
+
+
+def test_every_asset_has_its_notice():
+    notices = Path(__file__).parents[2] / "THIRD_PARTY.md"
+    rows = {
+        line.split("`")[1]: line for line in notices.read_text(encoding="utf-8").splitlines() if line.startswith("| `")
+    }
+    assert list(rows) == list(manifest.table())
+    for name, asset in manifest.table().items():
+        assert asset.licence in rows[name]
+        assert str(asset.sources[0]) in rows[name]
