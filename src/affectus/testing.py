@@ -51,7 +51,7 @@ class ContractError(AssertionError):
     """A system breaks the contract; the message lists the checks that failed."""
 
 
-class _Skip(Exception):  # noqa: N818
+class _Skip(Exception):
     """The check does not apply."""
 
 
