@@ -1,0 +1,5 @@
+"""`python -m affectus.cli`."""
+
+from affectus.cli import main
+
+main()
