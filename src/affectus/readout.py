@@ -7,7 +7,7 @@ exported reader decides exactly as the torch one. It needs NumPy alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -135,6 +135,7 @@ def read_out(
     text: Sequence[str | None] | None = None,
     evidence: Sequence[Sequence[Evidence]] | None = None,
     flags: Sequence[Sequence[str]] | None = None,
+    sd: Mapping[str, np.ndarray] | None = None,
 ) -> Timeline:
     """Make the timeline of a reader's raw outputs.
 
@@ -149,6 +150,7 @@ def read_out(
         text: What was read, when it was text.
         evidence: What moved each row.
         flags: Warnings that are known already.
+        sd: Scale name → (n, k) standard deviations.
     """
     perspectives = {r.perspective for r in readouts}
     if len(perspectives) != 1:
@@ -187,4 +189,5 @@ def read_out(
         flags=warned,
         labels=labels,
         sets=sets,
+        sd=sd,
     )

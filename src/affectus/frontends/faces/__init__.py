@@ -3,7 +3,7 @@
 Everything runs through LiteRT on the CPU; the nets are BlazeFace and FaceMesh (Apache-2.0).
 """
 
-from affectus.frontends.faces.coefficients import Baseline, coefficients, head_pose, motion
+from affectus.frontends.faces.coefficients import Baseline, Motion, coefficients, head_pose, motion
 from affectus.frontends.faces.crop import as_crop, face_crop
 from affectus.frontends.faces.detector import Detection, Detector
 from affectus.frontends.faces.mesh import Mesh
@@ -17,6 +17,7 @@ __all__ = [
     "FaceFinder",
     "FaceFrame",
     "Mesh",
+    "Motion",
     "Tracker",
     "as_crop",
     "coefficients",

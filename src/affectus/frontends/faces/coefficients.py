@@ -14,13 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from affectus.frontends.faces.track import Face, FaceFrame
+from affectus.frontends.faces.track import FaceFrame
 from affectus.sample import Span
 from affectus.taxonomy import Scale, register_scale, scale
 from affectus.timeline import Timeline
 
 RIG = "arkit-52"
 BY = "geometric"
+
+_CHUNK = 4096  # rows that are kept as arrays before they become a table
 
 HEAD_POSE = register_scale(
     Scale(
@@ -268,30 +270,6 @@ class Baseline:
         return self._rest
 
 
-def motion(
-    frames: Iterable[FaceFrame], *, source: str, baseline: bool = False, chunk: int = 4096
-) -> Iterator[Timeline]:
-    """Timelines of coefficients and head pose, one row a face and frame, a chunk of rows at a time.
-
-    A row lasts until the next frame; the last one as long as the one before it.
-
-    Args:
-        frames: Of `track_faces`.
-        source: Name of the file.
-        baseline: Whether each track's own rest is subtracted instead of the general one.
-        chunk: Rows of one timeline.
-    """
-    rest: dict[str, Baseline] = {}
-    rows: list[tuple[Face, float, float]] = []
-    for frame, end in until_next(frames):
-        rows += [(face, frame.time, end) for face in frame.faces]
-        if len(rows) >= chunk:
-            yield _timeline(rows, source, rest if baseline else None)
-            rows = []
-    if rows:
-        yield _timeline(rows, source, rest if baseline else None)
-
-
 def until_next(frames: Iterable[FaceFrame]) -> Iterator[tuple[FaceFrame, float]]:
     """Each frame with the time of the next one; the last lasts as long as the one before it, a lone one no time."""
     before: FaceFrame | None = None
@@ -305,18 +283,60 @@ def until_next(frames: Iterable[FaceFrame]) -> Iterator[tuple[FaceFrame, float]]
         yield before, before.time + step
 
 
-def _timeline(rows: list[tuple[Face, float, float]], source: str, rest: dict[str, Baseline] | None) -> Timeline:
-    meshes = np.stack([face.mesh for face, _, _ in rows])
-    values = measures(meshes)
-    neutral = NEUTRAL
-    if rest is not None:
-        neutral = np.stack(
-            [rest.setdefault(face.track, Baseline())(row) for (face, _, _), row in zip(rows, values, strict=True)]
-        )
-    return Timeline.build(
-        [Span(source, face.track, None, start, end) for face, start, end in rows],
-        {RIG: _levels(values, neutral), HEAD_POSE.name: head_pose(meshes)},
-        perspective=None,
-        by=BY,
-        modality="face",
-    )
+class Motion:
+    """Collects coefficients and head pose of a stream of frames, one row a face and frame.
+
+    Args:
+        source: Name of the file.
+        baseline: Whether each track's own rest is subtracted instead of the general one.
+    """
+
+    def __init__(self, source: str, baseline: bool = False) -> None:
+        self._source, self._baseline = source, baseline
+        self._rest: dict[str, Baseline] = {}
+        self._spans: list[Span] = []
+        self._levels: list[np.ndarray] = []
+        self._poses: list[np.ndarray] = []
+        self._done: list[Timeline] = []
+
+    def add(self, frame: FaceFrame, end: float) -> None:
+        """Take in the faces of a frame that lasts until `end` (seconds)."""
+        if not frame.faces:
+            return
+        meshes = np.stack([face.mesh for face in frame.faces])
+        values, neutral = measures(meshes), NEUTRAL
+        if self._baseline:
+            rows = zip(frame.faces, values, strict=True)
+            neutral = np.stack([self._rest.setdefault(face.track, Baseline())(row) for face, row in rows])
+        self._levels.append(_levels(values, neutral))
+        self._poses.append(head_pose(meshes))
+        self._spans += [Span(self._source, face.track, None, frame.time, end) for face in frame.faces]
+        if len(self._spans) >= _CHUNK:
+            self._flush()
+
+    def timelines(self) -> list[Timeline]:
+        """All rows so far, in parts of a few thousand."""
+        if self._spans:
+            self._flush()
+        return self._done
+
+    def _flush(self) -> None:
+        scores = {RIG: np.concatenate(self._levels), HEAD_POSE.name: np.concatenate(self._poses)}
+        self._done.append(Timeline.build(self._spans, scores, perspective=None, by=BY, modality="face"))
+        self._spans, self._levels, self._poses = [], [], []
+
+
+def motion(frames: Iterable[FaceFrame], *, source: str, baseline: bool = False) -> Timeline:
+    """Coefficients and head pose of every face and frame on the scales `arkit-52` and `head-pose`.
+
+    A row lasts until the next frame; the last one as long as the one before it.
+
+    Args:
+        frames: Of `track_faces`.
+        source: Name of the file.
+        baseline: Whether each track's own rest is subtracted instead of the general one.
+    """
+    moves = Motion(source, baseline)
+    for frame, end in until_next(frames):
+        moves.add(frame, end)
+    return Timeline.concat(moves.timelines())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from affectus.errors import AssetError
 class LiteRT:
     """One TFLite net with one float32 input, run by LiteRT on the CPU.
 
-    Not to be shared between threads: each caller makes its own (loading takes milliseconds).
+    Calls from several threads wait for each other; a copy or a pickle loads the net anew.
 
     Args:
         net: The `.tflite` file, or its bytes.
@@ -29,6 +31,7 @@ class LiteRT:
         with warnings.catch_warnings():  # the interpreter announces its successor at every import
             warnings.simplefilter("ignore")
             from ai_edge_litert.interpreter import Interpreter
+        self._made_of, self._lock = (net, threads), threading.Lock()
         given = {"model_content": net} if isinstance(net, bytes) else {"model_path": str(net)}
         try:
             self._net = Interpreter(**given, num_threads=threads)
@@ -45,6 +48,10 @@ class LiteRT:
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:
         """Outputs, in the file's order, for one input of `input_shape`."""
-        self._net.set_tensor(self._input, np.ascontiguousarray(x, np.float32))
-        self._net.invoke()
-        return [self._net.get_tensor(index) for index in self._outputs]
+        with self._lock:
+            self._net.set_tensor(self._input, np.ascontiguousarray(x, np.float32))
+            self._net.invoke()
+            return [self._net.get_tensor(index) for index in self._outputs]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LiteRT, self._made_of
