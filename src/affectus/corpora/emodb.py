@@ -1,0 +1,60 @@
+"""EMO-DB: ten German actors say ten neutral sentences in acted emotions (Burkhardt et al. 2005)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from affectus.corpora.base import Corpus, Loaded, one_hot, with_gold
+from affectus.errors import FileError
+from affectus.sample import Media, Sample
+from affectus.taxonomy import Target
+
+SCALE = "emodb-4"
+
+CORPUS = Corpus(
+    name="emodb",
+    title="339 German sentences by ten actors: anger, happiness, neutral, sadness",
+    modality="voice",
+    targets=(Target(SCALE, "intended"),),
+    language="de",
+    licence="free to use with citation, as its authors state; one public catalogue says CC0, which is not confirmed",
+    ship=False,
+    consent="acted: actors who were recorded for research",
+    citation="Burkhardt et al. 2005, A Database of German Emotional Speech, Interspeech",
+    perspective_source="the label is the emotion that the actor was asked to show; recordings that listeners recognised"
+    " poorly were left out by the authors (sections 2 and 4 of the paper)",
+    group="speaker (track): 03 10 11 12 15 are male, 08 09 13 14 16 female; each speaker says the same ten sentences",
+)
+
+_LETTERS = {"W": "anger", "F": "happiness", "N": "neutral", "T": "sadness"}
+_OTHERS = {"L": "boredom", "E": "disgust", "A": "fear"}
+_NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[A-Z])(?P<version>[a-z])")
+
+
+def load(folder: Path) -> Loaded:
+    """Read `wav/SSttttEv.wav` (or `.flac`, or the files in `folder` itself); one split, since speakers are the folds.
+
+    Raises:
+        FileError: If there is no such file.
+    """
+    place = folder / "wav" if (folder / "wav").is_dir() else folder
+    samples, labels, left_out = [], [], 0
+    for path in sorted(p for p in place.iterdir() if p.suffix.lower() in (".wav", ".flac")):
+        name = _NAME.fullmatch(path.stem)
+        if name is None or name["emotion"] in _OTHERS:
+            left_out += 1
+            continue
+        if name["emotion"] not in _LETTERS:
+            raise FileError(f"{path.name!r} has emotion letter {name['emotion']!r}", allowed="W F N T L E A")
+        media = Media("audio", path=path)
+        samples.append(
+            Sample(id=path.stem, source=f"emodb/{path.name}", media=media, track=name["speaker"], language="de")
+        )
+        labels.append([_LETTERS[name["emotion"]]])
+    if not samples:
+        raise FileError(f"{str(place)!r} holds no file of EMO-DB", allowed="names like 03a01Wa.wav")
+    gold = with_gold(
+        samples, {SCALE: one_hot(labels, SCALE)}, perspective="intended", by="emodb actors", modality="voice"
+    )
+    return Loaded(CORPUS, {"all": gold}, {"other emotions or other names": left_out})
