@@ -85,18 +85,18 @@ class Readout:
         return (x / x.sum(1, keepdims=True)).astype(np.float32)
 
     def decide(self, p: np.ndarray) -> list[list[str]]:
-        """Decided labels of each row of calibrated scores, most probable first; none on a level."""
+        """Decided labels of each row of calibrated scores, most probable first; none on a level or without opinion."""
         labels, kind = self.of.labels, self.of.kind
         if kind == "level":
             return [[] for _ in p]
         if kind == "one-of":
-            return [[labels[int(np.argmax(row))]] for row in p]
+            return [[] if np.isnan(row).all() else [labels[int(np.nanargmax(row))]] for row in p]
         bar = np.asarray(self.thresholds or [0.5] * len(labels))
         out = []
         for row in p:
             chosen = np.flatnonzero(row >= bar)
-            if not len(chosen) and self.at_least_one:
-                chosen = np.array([np.argmax(row - bar)])
+            if not len(chosen) and self.at_least_one and not np.isnan(row).all():
+                chosen = np.array([np.nanargmax(row - bar)])
             out.append([labels[i] for i in chosen[np.argsort(-row[chosen])]])
         return out
 
