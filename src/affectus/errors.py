@@ -35,7 +35,8 @@ class AffectusError(Exception):
             parts.append(f"allowed: {self.allowed.rstrip('.')}")
         if self.remedy:
             parts.append(f"remedy: {self.remedy.rstrip('.')}")
-        return "; ".join(parts) + "."
+        text = "; ".join(parts)
+        return text if text.endswith("?") else f"{text}."
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword arguments are lost by the default pickling, and worker processes send errors back.
