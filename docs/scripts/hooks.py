@@ -1,0 +1,59 @@
+"""Hooks of mkdocs: pages that are made from the code, and the systems' pages in the navigation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import benchmark_results
+import catalogue
+import changelog
+import command_line
+import file_formats
+import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+MADE: dict[str, Callable[[], str]] = {
+    "benchmarks.md": benchmark_results.render,
+    "reference/checkpoints.md": catalogue.checkpoints_page,
+    "reference/command-line.md": command_line.render,
+    "reference/files.md": file_formats.render,
+    "reference/settings.md": settings.render,
+    "reference/systems.md": catalogue.systems_page,
+    "project/changelog.md": changelog.page,
+    "project/contributing.md": lambda: (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+    "project/third-party.md": lambda: (
+        (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8") or "# Third-party notices\n"
+    ),
+}
+
+
+def on_config(config: Any) -> Any:
+    """List every page of `docs/systems/` in the navigation, under the title in its first line."""
+    pages = sorted((Path(config.docs_dir) / "systems").glob("*.md"))
+    section: list[Any] = [{title(path): f"systems/{path.name}"} for path in pages]
+    for entry in config.nav:
+        if entry == {"Systems": []}:
+            entry["Systems"] = section
+    if not section:
+        config.nav.remove({"Systems": []})
+    return config
+
+
+def title(path: Path) -> str:
+    """The first heading of a page, else its file name."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), path.stem)
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made."""
+    for name, render in MADE.items():
+        files.append(File.generated(config, name, content=render()))
+    return files
