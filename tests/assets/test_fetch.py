@@ -300,12 +300,13 @@ def test_leftovers_of_a_killed_process_are_cleared(cache, index, offer):
     target = assets.cache.folder(asset)
     stale = target.with_name(f".{target.name}.part") / "out"
     stale.mkdir(parents=True)
-    (stale / "weights.bin").write_bytes(b"half")
+    (stale / "stray.bin").write_bytes(b"half")
     with pytest.raises(AssetError, match="has not been fetched"):
         assets.path("toy")
     assets.fetch()
     assert assets.verify("toy") == ["toy"]
     assert not stale.parent.exists()
+    assert {p.name for p in target.iterdir()} == {*DATA, "asset.json"}
 
 
 def test_two_threads_download_once(cache, index, offer, monkeypatch):
