@@ -39,7 +39,8 @@ def load(folder: Path) -> Loaded:
     import cv2
 
     root = folder / "CK+48" if (folder / "CK+48").is_dir() else folder
-    samples, labels = [], []
+    samples: list[Sample] = []
+    labels: list[list[str]] = []
     for label in scale(SCALE).labels:
         paths = sorted((root / label).glob("*.png"))
         if not paths:

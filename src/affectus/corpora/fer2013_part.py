@@ -23,7 +23,7 @@ CORPUS = Corpus(
     ship=False,
     consent="none: pictures found by web search",
     citation="Goodfellow et al. 2013, Challenges in Representation Learning, arXiv:1307.0414",
-    perspective_source="pictures found by emotion words, kept or rejected by human labellers (section 2.1 of the paper)",
+    perspective_source="pictures found by emotion words, kept or rejected by human labellers (section 2.1 there)",
     group="none is given; the set holds duplicates",
 )
 
