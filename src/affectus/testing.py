@@ -336,7 +336,7 @@ def check_learning(subject: _Subject) -> None:
         fit = getattr(subject.system, "fit", None)
         if fit is None:
             raise _Skip("has no weights to learn")
-        fit(items)
+        fit([subject.system.collate(items)])
         target = subject.system.config.targets[0].scale
         p = subject.system.read(items).scores(target)
         gold = np.concatenate([s.gold.scores(target) for s in flatten(items) if s.gold is not None])
