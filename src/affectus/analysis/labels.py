@@ -38,9 +38,9 @@ def on_labels(timeline: Timeline, name: str) -> Timeline:
         free = np.array([u is None for u in used], bool) | (own == source.name)
         rows = np.flatnonzero(free & ~np.isnan(values).all(1))
         mapped = map_scores(values[rows], source.name, name)
-        for row, score in zip(rows, mapped, strict=True):
+        for at, score in zip(rows, mapped, strict=True):
             if not np.isnan(score).all():
-                scores[row], used[row] = score, scale_map(source.name, name).name
+                scores[at], used[at] = score, scale_map(source.name, name).name
     if n and not any(used):
         read = sorted({t for t in own if t})
         raise InputError(

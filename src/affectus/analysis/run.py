@@ -12,13 +12,15 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from affectus import progress
+from affectus.analysis.labels import on_labels
+from affectus.analysis.part import Part
 from affectus.analysis.plan import Failure, Plan, Source, collect
 from affectus.analysis.settings import Settings
 from affectus.atomic import make_folder, output_errors, writing
@@ -27,23 +29,6 @@ from affectus.timeline import Timeline
 
 PARTS = ".parts"  # folder of finished parts inside the results
 DEFAULT_FORMATS = ("parquet", "csv")
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is known of one source after reading it.
-
-    Args:
-        source: The file.
-        timeline: Its readings.
-        seconds: Working seconds of each stage.
-        notes: Remarks for people: faults of the file, words that were not read, who was joined with whom.
-    """
-
-    source: Source
-    timeline: Timeline
-    seconds: dict[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +111,8 @@ def run(
     store = _Store(out, settings, keep=resume) if out else None
     parts, failures = _read_all(plan, settings, store, jobs)
     timeline = Timeline.concat([part.timeline for part in parts])
+    if settings.labels is not None and len(timeline):
+        timeline = on_labels(timeline, settings.labels)
     failures = [*plan.failures, *failures]
     files: list[Path] = []
     if out is not None:
@@ -306,7 +293,8 @@ def _write(
     from affectus.formats import FORMATS, write
 
     make_folder(out)
-    files = [write(timeline, out / f"timeline{FORMATS[name]}") for name in formats]
+    media = {part.source.name: part.source.path.absolute() for part in parts}
+    files = [write(timeline, out / f"timeline{FORMATS[name]}", media=media) for name in formats]
     table = out / "failures.csv"
     if failures:
         with writing(table, newline="") as file:

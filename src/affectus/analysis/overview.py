@@ -1,0 +1,103 @@
+"""The report of a job: cards of the readers that spoke, and pictures of key moments."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from affectus.analysis.moments import Place, key_moments
+from affectus.analysis.part import Part
+from affectus.analysis.plan import Failure, Source
+from affectus.analysis.report import SourceInfo, write_report
+from affectus.analysis.settings import Settings
+from affectus.card import CheckpointCard
+from affectus.errors import AffectusError
+from affectus.media import Kind
+from affectus.timeline import Timeline
+
+_MOST_PICTURES = 40  # in one report
+_HEIGHT = 160  # pixels
+
+
+def report(
+    path: Path, timeline: Timeline, parts: Sequence[Part], failures: Sequence[Failure], settings: Settings
+) -> Path:
+    """Write `report.html` for a finished job.
+
+    Args:
+        path: File to write.
+        timeline: All readings.
+        parts: Sources that were read.
+        failures: Sources that were not.
+        settings: What the user chose.
+    """
+    from affectus import __version__
+
+    return write_report(
+        timeline,
+        path,
+        sources=[SourceInfo(p.source.name, str(p.source.kind), p.source.seconds, p.notes) for p in parts],
+        cards=_cards(timeline),
+        failures=failures,
+        settings={"affectus": __version__, **settings.public()},
+        thumbnails=pictures(timeline, [p.source for p in parts]),
+    )
+
+
+def _cards(timeline: Timeline) -> dict[str, CheckpointCard]:
+    from affectus.registry import card
+
+    cards = {}
+    for name in {by for by in timeline.column("by") if by and by.startswith("affectus/")}:
+        try:
+            found = card(name)
+        except AffectusError:
+            continue  # fused rows, or a reader without a card: the report says that its accuracy is unknown
+        if isinstance(found, CheckpointCard):
+            cards[name] = found
+    return cards
+
+
+def pictures(timeline: Timeline, sources: Sequence[Source]) -> dict[Place, bytes]:
+    """JPEG pictures of key moments in videos and images.
+
+    Args:
+        timeline: All readings.
+        sources: Where the pictures are taken from.
+    """
+    seen = {s.name: s for s in sources if s.kind in (Kind.VIDEO, Kind.IMAGE)}
+    places = list(dict.fromkeys(m.place for m in key_moments(timeline) if m.place.source in seen))[:_MOST_PICTURES]
+    taken = {}
+    for place in places:
+        try:
+            picture = _picture(seen[place.source], place.seconds)
+        except AffectusError:
+            continue  # it could be read a moment ago; the report does without
+        if picture is not None:
+            taken[place] = jpeg(picture)
+    return taken
+
+
+def _picture(source: Source, seconds: float | None) -> np.ndarray | None:
+    from affectus.media import frames, read_image
+
+    if source.kind is Kind.IMAGE:
+        return read_image(source.path)
+    if seconds is None:
+        return None
+    first = next(iter(frames(source.path, None, seconds, seconds + 2.0)), None)
+    return None if first is None else first[1]
+
+
+def jpeg(rgb: np.ndarray, height: int = _HEIGHT) -> bytes:
+    """A small JPEG of a picture (h, w, 3) uint8."""
+    from PIL import Image
+
+    picture = Image.fromarray(rgb)
+    picture.thumbnail((4 * height, height))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=80)
+    return out.getvalue()
