@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affectus.affect import Evidence
 from affectus.analysis.moments import Place, key_moments
 from affectus.analysis.part import Part
 from affectus.analysis.plan import Failure, Source
@@ -20,6 +21,7 @@ from affectus.timeline import Timeline
 
 _MOST_PICTURES = 40  # in one report
 _HEIGHT = 160  # pixels
+_NEAR = 2.0  # seconds between a moment and the face that is shown for it
 
 
 def report(
@@ -72,13 +74,41 @@ def pictures(timeline: Timeline, sources: Sequence[Source]) -> dict[Place, bytes
     places = list(dict.fromkeys(m.place for m in key_moments(timeline) if m.place.source in seen))[:_MOST_PICTURES]
     taken = {}
     for place in places:
+        face = _face(timeline, place)
         try:
-            picture = _picture(seen[place.source], place.seconds)
+            picture = _picture(seen[place.source], face.start if face else place.seconds)
         except AffectusError:
             continue  # it could be read a moment ago; the report does without
         if picture is not None:
-            taken[place] = jpeg(picture)
+            taken[place] = jpeg(around(picture, face.text if face else None))
     return taken
+
+
+def _face(timeline: Timeline, place: Place) -> Evidence | None:
+    """The person's frame with a face that is nearest to a moment."""
+    rows = timeline.where(source=place.source, track=place.track, modality="face")
+    frames = [e for affect in rows for e in affect.evidence if e.kind == "frame" and (e.text or "").startswith("box=")]
+    if place.seconds is None:
+        return frames[0] if frames else None
+    near = [e for e in frames if e.start is not None and abs(e.start - place.seconds) < _NEAR]
+    return min(near, key=lambda e: abs((e.start or 0.0) - (place.seconds or 0.0)), default=None)
+
+
+def around(rgb: np.ndarray, box: str | None) -> np.ndarray:
+    """The part of a picture around a face, 3:2 and about twice as high as the face; the whole picture without a box.
+
+    Args:
+        rgb: (h, w, 3) uint8.
+        box: `box=x,y,width,height` in pixels.
+    """
+    if box is None:
+        return rgb
+    x, y, w, h = (float(v) for v in box.removeprefix("box=").split(","))
+    tall = min(2.0 * h, float(rgb.shape[0]))
+    wide = min(1.5 * tall, float(rgb.shape[1]))
+    left = int(np.clip(x + w / 2 - wide / 2, 0, rgb.shape[1] - wide))
+    top = int(np.clip(y + h / 2 - tall / 2, 0, rgb.shape[0] - tall))
+    return rgb[top : top + max(int(tall), 1), left : left + max(int(wide), 1)]
 
 
 def _picture(source: Source, seconds: float | None) -> np.ndarray | None:

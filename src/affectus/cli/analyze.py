@@ -89,15 +89,21 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _show(result: Result, out: Path | None) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     from affectus.analysis.summary import summarize
 
     rows = summarize(result.timeline)
-    table = Table(title=f"{len(result.timeline)} readings", title_justify="left")
-    for column in ("source", "who", "modality", "readings", "most", "strongest", "abstained"):
-        table.add_column(column, overflow="fold", justify="right" if column in ("readings", "abstained") else "left")
+    table = Table(
+        box=SIMPLE_HEAD,
+        title=f"{len(result.timeline)} reading{'s' * (len(result.timeline) != 1)}",
+        title_justify="left",
+    )
+    for column in ("source", "who", "modality", "n", "most", "strongest", "abst."):
+        number = column in ("n", "abst.")
+        table.add_column(column, overflow="fold", justify="right" if number else "left", no_wrap=number)
     for row in rows[:40]:
         table.add_row(*row)
     console = Console()
