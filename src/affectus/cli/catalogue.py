@@ -56,16 +56,17 @@ def _checkpoints() -> list[dict[str, Any]]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     if not rows:
         typer.echo("nothing fits")
         return
-    table = Table()
-    for column in rows[0]:
+    table = Table(box=SIMPLE_HEAD)
+    for i, column in enumerate(rows[0]):
         if column != "folder":
-            table.add_column(column, overflow="fold")
+            table.add_column(column, overflow="fold", no_wrap=i == 0)
     for row in rows:
         table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for k, v in row.items() if k != "folder"))
     Console().print(table)
