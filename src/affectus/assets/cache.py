@@ -169,7 +169,7 @@ def sha256(file: Path) -> str:
 
 def write_record(asset: Asset, home: Path) -> None:
     """List every file below `home` with its size and hash in `asset.json`."""
-    files = [each for each in sorted(home.rglob("*")) if each.is_file()]
+    files = [each for each in sorted(home.rglob("*")) if each.is_file() and each.name != RECORD]
     for each in files:
         each.chmod(0o644)  # some libraries write for their user alone, and a cache may be shared
     rows = [
