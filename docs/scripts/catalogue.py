@@ -63,5 +63,7 @@ def checkpoints_page() -> str:
     if not cards:
         lines.append("This build carries none.")
     for card in cards:
-        lines += [line.replace("# ", "## ", 1) if line.startswith("#") else line for line in card.markdown().split("\n")]
+        lines += [
+            line.replace("# ", "## ", 1) if line.startswith("#") else line for line in card.markdown().split("\n")
+        ]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """Assemble changelog fragments: print what stands there so far, or make a release's section of CHANGELOG.md.
 
-    python docs/scripts/changelog.py                     # print
-    python docs/scripts/changelog.py 0.2.0 2026-12-01    # write CHANGELOG.md and remove the fragments
+python docs/scripts/changelog.py                     # print
+python docs/scripts/changelog.py 0.2.0 2026-12-01    # write CHANGELOG.md and remove the fragments
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def fragments(folder: Path) -> dict[str, list[Path]]:
     for path in sorted(folder.glob("*")):
         parts = path.name.rsplit(".", 2)
         if len(parts) != 3 or parts[1] not in KINDS or parts[2] != "md":
-            raise InputError(f"the changelog fragment is named {path.name!r}", allowed=f"<slug>.{{{','.join(KINDS)}}}.md")
+            raise InputError(
+                f"the changelog fragment is named {path.name!r}", allowed=f"<slug>.{{{','.join(KINDS)}}}.md"
+            )
         if not path.read_text(encoding="utf-8").strip():
             raise InputError(f"the changelog fragment {path.name!r} is empty", remedy="say in a sentence what changed")
         found[parts[1]].append(path)

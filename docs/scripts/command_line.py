@@ -16,7 +16,7 @@ from affectus.cli.app import app
 
 def commands(application: typer.Typer = app, before: tuple[str, ...] = ()) -> Iterator[tuple[str, Callable[..., Any]]]:
     """(`affectus assets fetch`, function) of each command."""
-    path = (*before, application.info.name or "affectus") if not before else before
+    path = before or (application.info.name or "affectus",)
     for command in application.registered_commands:
         function = command.callback
         if function is not None:
