@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -55,11 +56,13 @@ class Loaded:
         corpus: What it is.
         splits: Split name → samples with gold, in file order. A corpus without official splits has one, `"all"`.
         left_out: Reason → number of rows that are in the files and in no split.
+        remarks: What was mended or is strange → number of rows, which are in a split all the same.
     """
 
     corpus: Corpus
     splits: Mapping[str, Sequence[Sample]]
     left_out: Mapping[str, int] = field(default_factory=dict)
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, split: str) -> Sequence[Sample]:
         if split not in self.splits:
@@ -71,6 +74,7 @@ class Loaded:
         """Counts on one line, rows left out included."""
         parts = [f"{name} {len(rows):,}" for name, rows in self.splits.items()]
         parts += [f"{count:,} left out ({reason})" for reason, count in self.left_out.items() if count]
+        parts += [f"{count:,} {remark}" for remark, count in self.remarks.items() if count]
         return f"{self.corpus.name}: " + ", ".join(parts)
 
 
@@ -172,7 +176,7 @@ def load_corpus(name: str, folder: Path | str) -> Loaded:
     return _module(name).load(path)
 
 
-def _module(name: str):  # noqa: ANN202
+def _module(name: str) -> ModuleType:
     if name not in known_corpora():
         raise unknown("corpus", name, known_corpora())
     return importlib.import_module(f"affectus.corpora.{name.replace('-', '_')}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from pathlib import Path
 
 from affectus.corpora.base import Corpus, Loaded, find_file, numbered, one_hot, read_lines, with_gold
@@ -28,7 +28,7 @@ CORPUS = Corpus(
 
 
 def load(folder: Path) -> Loaded:
-    """Read `{train,dev,test}.tsv` (text, label ids, comment id; no header, no quoting) in `folder` or its `original`."""
+    """Read `{train,dev,test}.tsv` in `folder` or its `original`: text, label ids, comment id; no header, no quoting."""
     place = find_file(folder, "original/train.tsv", "train.tsv").parent
     return Loaded(CORPUS, {split: _read(place / f"{split}.tsv", split) for split in ("train", "dev", "test")})
 
@@ -49,7 +49,11 @@ def _read(path: Path, split: str) -> list[Sample]:
     )
 
 
-def repeated_texts(loaded: Loaded, split: str = "test", within: str = "train") -> Sequence[bool]:
-    """For each sample of a split, whether its very text also stands in another split."""
-    seen = {sample.text for sample in loaded[within]}
-    return [sample.text in seen for sample in loaded[split]]
+def repeated_texts(loaded: Loaded, split: str = "test", within: str = "train") -> list[bool]:
+    """For each sample of a split, whether its text also stands in another split, letter case and punctuation aside."""
+    seen = {_plain(sample.text) for sample in loaded[within]}
+    return [_plain(sample.text) in seen for sample in loaded[split]]
+
+
+def _plain(text: str | None) -> str:
+    return re.sub(r"\W+", " ", (text or "").lower()).strip()

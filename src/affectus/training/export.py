@@ -1,0 +1,56 @@
+"""Export a trained text classifier to a folder that is read without torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from affectus import backbones
+from affectus.atomic import make_folder, writing
+from affectus.errors import ConfigError
+from affectus.training.bert_graph import bert_graph
+
+if TYPE_CHECKING:
+    from affectus.system import System
+
+_UNUSED = ("truncation", "padding")  # the reader makes windows and batches itself
+
+
+def export(system: System, folder: Path, *, int8: bool = True) -> Path:
+    """Write `model.onnx`, `tokenizer.json` and `config.json`.
+
+    Args:
+        system: A trained text classifier; its readouts are stored with it, so calibrate before.
+        folder: Created if need be.
+        int8: Quantise weights to int8; else float32.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: If the system can't be exported.
+    """
+    from affectus.systems.text_classifier import TextClassifier
+
+    if not isinstance(system, TextClassifier):
+        raise ConfigError(f"{type(system).__name__} can't be exported", allowed="text classifiers so far")
+    make_folder(folder)
+    tokenizer = json.loads(backbones.tokenizer(system.config.backbone).backend_tokenizer.to_str())
+    tokenizer |= dict.fromkeys(_UNUSED)
+    row = {
+        "system": "text-classifier",
+        "variant": system.name,
+        "checkpoint": system.name,
+        "runtime": "onnx-int8" if int8 else "onnx-float32",
+        "config": asdict(system.config),
+        "readouts": [readout.to_dict() for readout in system.readouts],
+    }
+    with writing(folder / "model.onnx", "wb") as file:
+        file.write(bert_graph(system, int8=int8).SerializeToString())
+    with writing(folder / "tokenizer.json") as file:
+        json.dump(tokenizer, file, ensure_ascii=False, separators=(",", ":"))
+    with writing(folder / "config.json") as file:
+        json.dump(row, file, indent=1, ensure_ascii=False)
+    return folder
