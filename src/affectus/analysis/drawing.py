@@ -1,0 +1,245 @@
+"""Pictures of a report as SVG: they need no script, print well, and follow the page's colours by CSS classes.
+
+Everything is built by `tag`, which escapes text and attributes, so that no name or quote can break out of a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from affectus.analysis.distribution import Distribution
+from affectus.analysis.lanes import Lane
+from affectus.analysis.palette import families, family
+
+WIDTH, GUTTER = 960, 92
+MOST_BARS = 320  # bars of one lane; more readings are drawn as means over equal stretches
+_HEIGHT = {"fused": 30}
+_THIN = 20
+_LEVELS = 5  # steps of certainty, each a CSS class
+
+
+def tag(name: str, *children: Any, **attributes: Any) -> Markup:
+    """An element; children and attributes are escaped unless they are elements already, None leaves one out."""
+    shown = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{shown}>{''.join(escape(child) for child in children)}</{name}>")
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float | np.floating) else value
+
+
+def clock(seconds: float, step: float = 1.0) -> str:
+    """`1:02:03`, `2:03` or, for steps below a second, `2:03.4`."""
+    whole = int(seconds + 1e-6)
+    text = f"{whole // 60 % 60:d}:{whole % 60:02d}"
+    if whole >= 3600:
+        text = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return text if step >= 1 else f"{text}.{int((seconds - whole) * 10 + 1e-6)}"
+
+
+def length(seconds: float) -> str:
+    """`42 s`, `12:05 min`, `1:02:03 h`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{clock(seconds)} {'min' if seconds < 3600 else 'h'}"
+
+
+def when(lane: Lane, at: int) -> str:
+    """Where a reading stands, for people."""
+    start, end = float(lane.start[at]), float(lane.end[at])
+    if not lane.timed:
+        return f"item {int(start) + 1}"
+    step = 0.1 if end - start < 2 else 1.0
+    return f"{clock(start, step)}–{clock(end, step)}"
+
+
+def person_timeline(group: Sequence[Lane], span: tuple[float, float]) -> Markup:
+    """Lanes of one person above one another, with the valence where it is given and an axis.
+
+    Colour is the family of the label, strength of colour the probability above chance, height the size of the
+    conformal set (full height: one label), and hatching an abstention.
+
+    Args:
+        group: Lanes of one source and track that share a unit of position.
+        span: First and last position of the axis.
+    """
+    parts: list[Markup] = []
+    y = 2.0
+    for lane in group:
+        if not lane.labelled:
+            continue
+        height = _HEIGHT.get(lane.modality, _THIN)
+        parts.append(tag("text", lane.modality, x=GUTTER - 12, y=y + height / 2 + 4, class_="lane-name"))
+        parts.append(tag("rect", x=GUTTER, y=y, width=WIDTH - GUTTER, height=height, class_="lane"))
+        parts += _bars(lane, span, y, height)
+        y += height + 6
+    for lane in group:
+        if not np.isnan(lane.affect[:, 0]).all():
+            parts += _valence(lane, span, y)
+            y += 44
+            break
+    parts += _axis(span, y, group[0].timed)
+    label = f"Timeline of {group[0].track or group[0].source}"
+    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {y + 26:.0f}", class_="timeline", role="img", aria_label=label)
+
+
+def _x(position: float, span: tuple[float, float]) -> float:
+    return GUTTER + (position - span[0]) / max(span[1] - span[0], 1e-9) * (WIDTH - GUTTER)
+
+
+def _bars(lane: Lane, span: tuple[float, float], y: float, height: float) -> Iterable[Markup]:
+    lane = lane.condensed(MOST_BARS)
+    certain, p, kinds = lane.certainty, lane.p, families(lane.scale.name)
+    for i in range(len(lane)):
+        left, right = _x(lane.start[i], span), _x(lane.end[i], span)
+        gap = 1.0 if right - left > 4 else 0.0
+        width = max(right - left - gap, 0.8)
+        if lane.shown[i] < 0:
+            hint = tag("title", f"{when(lane, i)}: abstained")
+            yield tag("rect", hint, x=left, y=y, width=width, height=height, class_="quiet")
+            continue
+        label, size = lane.scale.labels[lane.shown[i]], int(lane.set_size[i])
+        tall = height * (1.0 if size <= 1 else 0.7 if size <= 3 else 0.42)
+        level = min(int(certain[i] * _LEVELS) + 1, _LEVELS)
+        among = f", one of {size} labels in its set" if size > 1 else ""
+        hint = tag("title", f"{when(lane, i)}: {label} {p[i]:.2f}{among}")
+        style = f"e-{kinds[lane.shown[i]]} c{level}"
+        yield tag("rect", hint, x=left, y=y + height - tall, width=width, height=tall, class_=style)
+        if width > 7.0 * len(label) + 8 and tall > 12:
+            ink = "on" if level >= 3 else "off"
+            yield tag("text", label, x=left + 6, y=y + height - tall / 2 + 4, class_=f"bar-name {ink}")
+
+
+def _valence(lane: Lane, span: tuple[float, float], y: float) -> Iterable[Markup]:
+    lane = lane.condensed(MOST_BARS)
+    middle, half = y + 19, 16
+    name = "valence*" if lane.derived else "valence"
+    yield tag("text", name, x=GUTTER - 12, y=middle + 4, class_="lane-name")
+    yield tag("line", x1=GUTTER, x2=WIDTH, y1=middle, y2=middle, class_="zero")
+    value = lane.affect[:, 0]
+    for i in np.flatnonzero(~np.isnan(value)):
+        left, right = _x(lane.start[i], span), _x(lane.end[i], span)
+        top = middle - max(value[i], 0) * half
+        hint = tag("title", f"{when(lane, int(i))}: valence {value[i]:+.2f}")
+        width = max(right - left - (1.0 if right - left > 4 else 0.0), 0.8)
+        sign = "above" if value[i] >= 0 else "below"
+        yield tag("rect", hint, x=left, y=top, width=width, height=max(abs(value[i]) * half, 0.8), class_=sign)
+
+
+def _axis(span: tuple[float, float], y: float, timed: bool) -> Iterable[Markup]:
+    step = _step(span[1] - span[0], timed)
+    first = np.ceil(span[0] / step - 1e-9) * step
+    yield tag("line", x1=GUTTER, x2=WIDTH, y1=y + 3, y2=y + 3, class_="axis")
+    for tick in np.arange(first, span[1] + step * 1e-6, step):
+        x = _x(tick + (0 if timed else 0.5), span)
+        if x > WIDTH:
+            continue
+        yield tag("line", x1=x, x2=x, y1=y + 3, y2=y + 7, class_="axis")
+        text = clock(tick, step) if timed else str(int(tick) + 1)
+        anchor = "end" if x > WIDTH - 14 else "start" if x < GUTTER + 8 else "middle"
+        yield tag("text", text, x=x, y=y + 20, class_=f"tick {anchor}")
+    if not timed:
+        yield tag("text", "item", x=GUTTER - 12, y=y + 20, class_="lane-name")
+
+
+def _step(length: float, timed: bool) -> float:
+    """A round distance between ticks, so that there are about eight."""
+    steps = (
+        [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200]
+        if timed
+        else [m * 10**e for e in range(8) for m in (1, 2, 5)]
+    )
+    return float(next((s for s in steps if length / s <= 9), steps[-1]))
+
+
+def affect_plane(group: Sequence[Lane]) -> Markup | None:
+    """Path through the valence–arousal plane, older points paler; None if no lane has both."""
+    lane = next((one for one in group if (~np.isnan(one.affect)).all(axis=1).any()), None)
+    if lane is None:
+        return None
+    lane = lane.condensed(120)
+    known = np.flatnonzero((~np.isnan(lane.affect)).all(axis=1))
+    x, y = 130 + lane.affect[known, 0] * 104, 118 - lane.affect[known, 1] * 104
+    parts = [
+        tag("rect", x=26, y=14, width=208, height=208, rx=4, class_="lane"),
+        tag("line", x1=26, x2=234, y1=118, y2=118, class_="zero"),
+        tag("line", x1=130, x2=130, y1=14, y2=222, class_="zero"),
+        tag("text", "unpleasant", x=26, y=240, class_="tick"),
+        tag("text", "pleasant", x=234, y=240, class_="tick end"),
+        tag("text", "calm", x=14, y=222, class_="tick", transform="rotate(-90 14 222)"),
+        tag("text", "aroused", x=14, y=14, class_="tick end", transform="rotate(-90 14 14)"),
+    ]
+    if len(known) > 1:
+        parts.append(
+            tag("polyline", points=" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True)), class_="path")
+        )
+    kinds = families(lane.scale.name)
+    for i, (a, b) in enumerate(zip(x, y, strict=True)):
+        at = int(known[i])
+        kind = kinds[lane.shown[at]] if lane.shown[at] >= 0 else "other"
+        level = 1 + round((_LEVELS - 1) * (i + 1) / len(known))
+        hint = tag("title", f"{when(lane, at)}: valence {lane.affect[at, 0]:+.2f}, arousal {lane.affect[at, 1]:+.2f}")
+        parts.append(tag("circle", hint, cx=a, cy=b, r=4.5, class_=f"e-{kind} c{level} dot"))
+    for at, name in ((0, "start"), (len(known) - 1, "end"))[: 2 if len(known) > 1 else 0]:
+        below = 14 if y[at] < 30 else -8
+        parts.append(tag("text", name, x=x[at], y=y[at] + below, class_="mark middle"))
+    return tag("svg", *parts, viewBox="0 0 248 248", class_="plane", role="img", aria_label="Valence–arousal path")
+
+
+def distribution_bars(found: Distribution, of: str, most: int = 7) -> Markup:
+    """Bars of the mean scores with their intervals."""
+    row, left, full = 21, 96, 190
+    parts: list[Markup] = []
+    count = min(most, len(found.labels))
+    for i in range(count):
+        label, mean, y = found.labels[i], float(found.mean[i]), i * row
+        interval = "" if np.isnan(found.low[i]) else f" ({found.low[i]:.2f}–{found.high[i]:.2f})"
+        parts.append(tag("text", label, x=left - 8, y=y + 14, class_="lane-name"))
+        hint = tag("title", f"{label}: {mean:.2f}{interval}")
+        kind = family(label, of)
+        parts.append(
+            tag("rect", hint, x=left, y=y + 3, width=max(mean * full, 1), height=row - 7, class_=f"e-{kind} c5")
+        )
+        end = mean
+        if interval:
+            low, high = left + found.low[i] * full, left + found.high[i] * full
+            end = max(mean, float(found.high[i]))
+            middle = y + 3 + (row - 7) / 2
+            parts.append(tag("line", x1=low, x2=high, y1=middle, y2=middle, class_="whisker"))
+            parts += [tag("line", x1=v, x2=v, y1=middle - 3, y2=middle + 3, class_="whisker") for v in (low, high)]
+        parts.append(tag("text", f"{mean:.2f}", x=left + end * full + 6, y=y + 14, class_="value"))
+    size = f"0 0 {left + full + 40} {count * row}"
+    return tag("svg", *parts, viewBox=size, class_="bars", role="img", aria_label="Mean probability of each label")
+
+
+def stacked(found: Distribution, of: str) -> Markup:
+    """Mean scores as one bar of full width, for tables."""
+    total = float(np.nansum(found.mean))
+    parts, x = [], 0.0
+    for label, mean in zip(found.labels, found.mean, strict=True):
+        width = 200 * float(mean) / total if total > 0 else 0.0
+        if width >= 1:
+            hint = tag("title", f"{label}: {mean:.2f}")
+            parts.append(tag("rect", hint, x=x, y=0, width=width, height=14, class_=f"e-{family(label, of)} c5"))
+            x += width
+    return tag("svg", *parts, viewBox="0 0 200 14", class_="stack", preserveAspectRatio="none", role="img",
+               aria_label="Shares of labels")  # fmt: skip
+
+
+def figure_bar(value: float, low: float | None, high: float | None) -> Markup:
+    """A figure between 0 and 1 with its interval."""
+    parts = [tag("rect", x=0, y=5, width=200, height=4, rx=2, class_="lane")]
+    if low is not None and high is not None:
+        parts.append(
+            tag("rect", x=200 * low, y=2, width=max(200 * (high - low), 1), height=10, rx=2, class_="interval")
+        )
+    parts.append(tag("rect", x=200 * value - 1, y=0, width=2, height=14, class_="point"))
+    return tag("svg", *parts, viewBox="0 0 200 14", class_="figure", role="img", aria_label=f"{value:.3f} of 1")
