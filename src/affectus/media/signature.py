@@ -121,7 +121,7 @@ def identify_bytes(data: bytes) -> Format:
         return TEXT
     if not data.strip(b"\x00"):
         return EMPTY
-    if b"\x00" not in data or _is_wide_text(data):
+    if b"\x00" not in data or utf16_without_bom(data):
         return TEXT
     return BINARY
 
@@ -143,8 +143,10 @@ def _is_mp3(data: bytes) -> bool:
     return length > 0 and (len(data) <= length or _mp3_frame_length(data[length : length + 4]) > 0)
 
 
-def _is_wide_text(data: bytes) -> bool:
-    """UTF-16 without a byte-order mark: in Western text every other byte is zero."""
+def utf16_without_bom(data: bytes) -> str | None:
+    """`utf-16-le` or `utf-16-be` if it looks like it: in Western text every other byte is zero."""
     even, odd = data[0::2].count(0), data[1::2].count(0)
     half = max(1, len(data) // 2)
-    return (odd > 0.7 * half and even < 0.02 * half) or (even > 0.7 * half and odd < 0.02 * half)
+    if odd > 0.7 * half and even < 0.02 * half:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.7 * half and odd < 0.02 * half else None

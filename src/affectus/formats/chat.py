@@ -1,0 +1,164 @@
+"""Conversations as JSON lines: `{"dialogue"?, "speaker", "text", "start"?, "end"?}`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from affectus.errors import FileError, InputError, suggest
+from affectus.formats.table import json_lines
+from affectus.media.faults import Fault
+
+FIELDS = ("dialogue", "speaker", "text", "start", "end")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one speaker says at once.
+
+    Args:
+        dialogue: Name of the conversation, the file's stem where it has none.
+        speaker: Who.
+        text: Words.
+        start: Seconds; of calendar times, since the conversation's first one; None without times.
+        end: Seconds, half-open.
+        line: Line of the file, from 1.
+    """
+
+    dialogue: str
+    speaker: str
+    text: str
+    start: float | None = None
+    end: float | None = None
+    line: int = 0
+
+
+def read_chat(
+    path: Path | str,
+    map: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    faults: list[Fault] | None = None,
+) -> dict[str, list[Turn]]:
+    """The turns of each conversation of a file, in order.
+
+    Conversations stand in the order of their first lines. Turns follow the order of the lines, or their start if all
+    have one.
+
+    Args:
+        path: JSON lines.
+        map: Their field names → ours, for example `{"Utterance": "text", "Speaker": "speaker"}`.
+        encoding: As in `text.read_text`.
+        faults: Receives `encoding-guessed`, and `empty-text` for turns without words (they are left out).
+
+    Returns:
+        Turns by name of the conversation.
+
+    Raises:
+        FileError: If a line is malformed (with its number) or there are no turns.
+        InputError: If `map` names a field that is not ours or not in the file.
+    """
+    path = Path(path)
+    names = dict(map or {})
+    for target in names.values():
+        if target not in FIELDS:
+            raise InputError(
+                f"fields are mapped to {target!r}", allowed=", ".join(FIELDS), remedy=suggest(target, FIELDS)
+            )
+    targets = set(names.values())  # a field of theirs that happens to have one of these names gives way
+    seen: dict[str, list[Turn]] = {}
+    dated: dict[str, bool] = {}
+    known: set[str] = set()
+    empty = 0
+    for number, row in json_lines(path, encoding, faults):
+        if not known:
+            _check_map(names, row.keys(), path, ("speaker", "text"))
+        known |= row.keys()
+        renamed = {names.get(key, key): value for key, value in row.items() if key in names or key not in targets}
+        turn, calendar = _turn(renamed, path, number)
+        if calendar is not None and dated.setdefault(turn.dialogue, calendar) != calendar:
+            raise _bad(path, number, "times are partly seconds and partly dates", "use one kind in a conversation")
+        if turn.text.strip():
+            seen.setdefault(turn.dialogue, []).append(turn)
+        else:
+            empty += 1
+    if known:
+        _check_map(names, known, path, FIELDS)
+    if not seen:
+        raise FileError(
+            f"{str(path)!r} holds no turn with words", remedy='write lines like {"speaker": "Ann", "text": "Hi!"}'
+        )
+    if empty and faults is not None:
+        faults.append(Fault("empty-text", text=f"{empty} turns without words"))
+    return {name: _in_order(turns, dated.get(name, False)) for name, turns in seen.items()}
+
+
+def _check_map(names: dict[str, str], known: Iterable[str], path: Path, targets: tuple[str, ...]) -> None:
+    known = sorted(known)
+    for theirs, ours in names.items():
+        if ours in targets and theirs not in known:
+            listing = ", ".join(map(repr, known))
+            raise InputError(f"{str(path)!r} has no field {theirs!r}", allowed=listing, remedy=suggest(theirs, known))
+
+
+def _turn(row: dict[str, Any], path: Path, number: int) -> tuple[Turn, bool | None]:
+    """The turn, and whether its times are calendar dates (None without times)."""
+    for name in ("speaker", "text"):
+        if name not in row:
+            listing = ", ".join(repr(name) for name in row) or "none"
+            remedy = f"rename a field with --map THEIRS={name} (map={{'theirs': '{name}'}})"
+            raise FileError(
+                f"{str(path)!r}, line {number}: no field {name!r}", allowed=f"it has {listing}", remedy=remedy
+            )
+    if not isinstance(row["text"], str):
+        raise _bad(path, number, f"text is a {type(row['text']).__name__}", "give a string")
+    for name in ("speaker", "dialogue"):
+        if not isinstance(row.get(name, ""), str | int | float):
+            raise _bad(path, number, f"{name} is a {type(row[name]).__name__}", "give a string or a number")
+    start, dated = _time(row.get("start"), path, number)
+    end, end_dated = _time(row.get("end"), path, number)
+    if None not in (dated, end_dated) and dated != end_dated:
+        raise _bad(path, number, "start and end are of different kinds", "give seconds or dates for both")
+    if start is not None and end is not None and end < start:
+        raise _bad(
+            path, number, f"the turn ends ({row['end']!r}) before it begins ({row['start']!r})", "mend that line"
+        )
+    if start is None and end is not None:
+        raise _bad(path, number, "it has an end but no start", "give both or none")
+    name = str(row.get("dialogue", path.stem))
+    return Turn(name, str(row["speaker"]), row["text"], start, end, number), dated
+
+
+def _time(value: Any, path: Path, number: int) -> tuple[float | None, bool | None]:
+    """Seconds (of the epoch for dates), and whether it was a date."""
+    if value is None:
+        return None, None
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e15:
+        return float(value), False
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), True
+        except (ValueError, OverflowError):
+            pass
+    raise _bad(path, number, f"time {value!r}"[:80], "give seconds (12.5) or ISO 8601 (2026-01-31T18:00:00)")
+
+
+def _in_order(turns: list[Turn], dated: bool) -> list[Turn]:
+    if all(turn.start is not None for turn in turns):
+        turns = sorted(turns, key=lambda turn: turn.start or 0.0)
+    zero = min((turn.start for turn in turns if turn.start is not None), default=0.0) if dated else 0.0
+    return [
+        Turn(t.dialogue, t.speaker, t.text, _minus(t.start, zero), _minus(t.end, zero), t.line) for t in turns
+    ]  # fmt: skip
+
+
+def _minus(time: float | None, zero: float) -> float | None:
+    return None if time is None else time - zero
+
+
+def _bad(path: Path, number: int, what: str, remedy: str) -> FileError:
+    return FileError(f"{str(path)!r}, line {number}: {what}", remedy=remedy)
