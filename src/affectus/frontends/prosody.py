@@ -21,7 +21,8 @@ _FFT = 1024  # ≥ _WINDOW + _LAGS
 _DIP = 0.15  # YIN's absolute threshold: the first dip below it is the period
 _VOICED = 0.25  # normalised difference below which a frame counts as voiced
 _SOUNDING = 40.0  # dB below the loudest frames at which a frame counts as silence
-_FLOOR = 1e-10  # power of digital silence
+_FLOOR = 1e-14  # power that keeps logarithms finite, far below the last bit of a recording
+_SILENCE = -90.0  # dB of full scale
 _SHORTEST_RUN = 3  # frames; shorter voiced runs are noise
 _BLOCK = 2048  # frames at a time, so that memory does not grow with length
 _SEMITONE_REFERENCE = 27.5  # Hz
@@ -92,7 +93,7 @@ def contours(wave: np.ndarray) -> Contours:
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(wave, (half, half)), _FFT)[::HOP]
     parts = [_measure(frames[at : at + _BLOCK]) for at in range(0, len(frames), _BLOCK)]
     lag, aperiodicity, level, centroid, tilt, balance = (np.concatenate(column) for column in zip(*parts, strict=True))
-    sounding = (level > np.percentile(level, 98) - _SOUNDING) & (level > 10 * np.log10(_FLOOR) + 1)
+    sounding = (level > np.percentile(level, 98) - _SOUNDING) & (level > _SILENCE)
     voiced = _long_runs(sounding & (aperiodicity < _VOICED))
     pitch = np.where(voiced, RATE / lag, np.nan)
     return Contours(pitch, aperiodicity, level, centroid, tilt, balance, sounding)

@@ -499,15 +499,20 @@ def logistic(x: np.ndarray, label: np.ndarray, k: int, strength: float) -> tuple
     if len(present) == 1:
         bias[present] = 0.0
         return weight, bias
-    x = x.astype(np.float64)
-    _, size, axes = np.linalg.svd(x, full_matrices=False)
-    axes = axes[size > 1e-6 * size.max()]
-    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=5000, tol=1e-5).fit(x @ axes.T, label)
+    axes = row_space(x)
+    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=5000, tol=1e-4).fit(x @ axes.T, label)
     found, offset = model.coef_ @ axes, model.intercept_
     if len(present) == 2:  # scikit-learn keeps one row
         found, offset = np.stack([-found[0], found[0]]) / 2, np.array([-offset[0], offset[0]]) / 2
     weight[present], bias[present] = found, offset
     return weight, bias
+
+
+def row_space(x: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of what the rows span, (rank, f), from the small matrix of their inner products."""
+    values, vectors = np.linalg.eigh((x @ x.T).astype(np.float64))
+    kept = values > 1e-6 * values.max()
+    return (vectors[:, kept] / np.sqrt(values[kept])).T @ x
 
 
 def principal(z: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -516,11 +521,11 @@ def principal(z: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray, f
     Returns:
         Axes (c, f), variance along each (c,), and the mean variance of the remaining directions.
     """
-    _, size, axes = np.linalg.svd(z.astype(np.float64), full_matrices=False)
-    variance = size**2 / len(z)
-    kept = int(min(components, max(1, (variance > 1e-9).sum() - 1)))
-    rest = variance[kept:].sum() / max(1, z.shape[1] - kept)
-    return axes[:kept], np.maximum(variance[:kept], 1e-9), max(float(rest), 1e-9)
+    values, vectors = np.linalg.eigh((z @ z.T).astype(np.float64))
+    order = np.argsort(-values)[: int(min(components, max(1, (values > 1e-6 * values.max()).sum() - 1)))]
+    axes, variance = (vectors[:, order] / np.sqrt(values[order])).T @ z, values[order] / len(z)
+    rest = (values.sum() / len(z) - variance.sum()) / max(1, z.shape[1] - len(order))
+    return axes, variance, max(float(rest), 1e-6)
 
 
 CARD = Card(
