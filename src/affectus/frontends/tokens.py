@@ -101,7 +101,8 @@ class TextCollate:
                 raise InputError(f"sample {sample.id!r} has no text", remedy="transcribe it first")
             texts.append(sample.text)
         limit = MAX_WINDOWS * self.max_length * _LETTERS_A_TOKEN
-        encodings = self._parts.tokenizer.encode_batch([text[:limit] for text in texts], add_special_tokens=False)
+        seen = [text[:limit] if text.strip() else "" for text in texts]  # white space alone is no text
+        encodings = self._parts.tokenizer.encode_batch(seen, add_special_tokens=False)
         return [self._windows(text, found, len(text) > limit) for text, found in zip(texts, encodings, strict=True)]
 
     def pad(self, windows: Sequence[Window]) -> dict[str, np.ndarray]:
