@@ -20,7 +20,8 @@ from affectus.sample import Media, Sample, Span
 from affectus.timeline import Timeline
 
 if TYPE_CHECKING:
-    from affectus.frontends.speech import Sentence, Turn
+    from affectus.frontends.speech.speakers import Turn
+    from affectus.frontends.speech.transcript import Sentence
 
 RATE = 16_000  # Hz
 _CHUNK = 32  # turns whose sound is held at a time
@@ -51,7 +52,9 @@ def read_media(source: Source, settings: Settings, log: Log) -> Timeline:
 # -- voices and words --------------------------------------------------------------------------------------------------
 def _listen(source: Source, settings: Settings, log: Log) -> tuple[list[Turn], list[Sentence]]:
     """Who speaks when, and what is said: one pass over the sound."""
-    from affectus.frontends.speech import Speakers, SpeechDetector, from_cues, sentences
+    from affectus.frontends.speech.speakers import Speakers
+    from affectus.frontends.speech.transcript import from_cues, sentences
+    from affectus.frontends.speech.vad import SpeechDetector
 
     listener, passages = Speakers(), []
 
@@ -80,7 +83,7 @@ def _listen(source: Source, settings: Settings, log: Log) -> tuple[list[Turn], l
 
 
 def _transcriber(settings: Settings, log: Log) -> Any:
-    from affectus.frontends.speech import Transcriber, supports
+    from affectus.frontends.speech.transcript import Transcriber, supports
 
     if settings.transcript is not None:
         return None
@@ -186,7 +189,7 @@ def _faces(source: Source, info: MediaInfo, settings: Settings, log: Log) -> Tim
 
 def _people(faces: Timeline, turns: Sequence[Turn], source: Source, info: MediaInfo, log: Log) -> list[Person]:
     """Join voices with faces."""
-    from affectus.frontends.speech import join
+    from affectus.frontends.speech.active_speaker import join
 
     speakers = list(dict.fromkeys(turn.track for turn in sorted(turns, key=lambda t: t.start)))
     tracks = [t for t in dict.fromkeys(faces.column("track")) if t]
