@@ -258,21 +258,20 @@ class MiniXception(System):
         p = [self._fast(face.reshape(1, PIXELS, PIXELS, 1))[0][0] for face in faces]
         return {name: np.log(np.maximum(np.array(p, np.float32).reshape(-1, k), _SMALLEST))}
 
+    @torch.no_grad()
     def _torch_logits(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        before = self.training
+        self.eval()
         outputs = self(torch.from_numpy(np.ascontiguousarray(faces)).to(self.device))
+        self.train(before)
         return {name: F.log_softmax(value, 1).cpu().numpy() for name, value in outputs.items()}
 
-    @torch.no_grad()
     def run(self, items: Iterable[Item | str], batch_size: int = 16) -> Iterator[tuple[dict[str, np.ndarray], Batch]]:
         """Outputs of all items in input order, a batch at a time, in evaluation mode."""
-        rows, before = as_items(items), self.training
-        self.eval()
-        try:
-            for at in range(0, len(rows), batch_size):
-                batch = self.collate(rows[at : at + batch_size])
-                yield self.logits(batch.inputs["faces"]), batch
-        finally:
-            self.train(before)
+        rows = as_items(items)
+        for at in range(0, len(rows), batch_size):
+            batch = self.collate(rows[at : at + batch_size])
+            yield self.logits(batch.inputs["faces"]), batch
 
     def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
         """A row a face; a picture without a face gets one row without scores, flagged `no-face`."""

@@ -2,7 +2,9 @@
 
 These are not Apple's blendshape values and were not fitted to them. Each one is a clipped linear form of a few
 distances, measured in the head's own frame and in units of the distance between the eyes, so that place, size and turn
-of the head drop out. What geometry can't see (gaze, cheeks, tongue, rolled lips, …) is NaN.
+of the head drop out. What geometry can't see (gaze, cheeks, tongue, rolled lips, …) is NaN. So are the lids: this mesh
+draws closed eyes as half open (on a clip with closed eyes its lid distance did not fall), and a blink that can't be
+seen must not be called 0.
 
 `level = clip(sum of slope * (measure - neutral), 0, 1)`; measures, slopes and landmarks are the tables below.
 """
@@ -46,8 +48,6 @@ _UPPER, _LOWER, _UPPER_IN, _LOWER_IN = 0, 17, 13, 14  # middle of the lips: oute
 _RIGHT: Mapping[str, tuple[int, ...]] = {
     "eye outer": (33,),
     "eye inner": (133,),
-    "lid upper": (158, 159, 160),
-    "lid lower": (153, 145, 144),
     "brow inner": (55, 107),
     "brow middle": (65, 66, 52, 105),
     "brow outer": (53, 63, 46, 70),
@@ -61,8 +61,6 @@ _RIGHT: Mapping[str, tuple[int, ...]] = {
 _LEFT: Mapping[str, tuple[int, ...]] = {
     "eye outer": (263,),
     "eye inner": (362,),
-    "lid upper": (385, 386, 387),
-    "lid lower": (380, 374, 373),
     "brow inner": (285, 336),
     "brow middle": (295, 296, 282, 334),
     "brow outer": (283, 293, 276, 300),
@@ -78,7 +76,6 @@ _SIDES = (("Right", _RIGHT, -1.0), ("Left", _LEFT, 1.0))
 # -- measures, in units of the distance between the eyes, with their value at rest -------------------------------------
 # Rest values are medians over 417 neutral FER2013 faces and over the CK+ classes that leave the measure at rest.
 _SIDED: Mapping[str, float] = {
-    "lid gap": 0.280,  # lids apart, as a share of the eye's width
     "brow inner": 0.270,  # inner brow above the inner eye corner
     "brow middle": 0.315,  # middle brow above the eye's middle
     "brow outer": 0.250,  # outer brow above the outer eye corner
@@ -95,8 +92,6 @@ _MIDDLE: Mapping[str, float] = {
 
 # -- coefficients: slope of each measure -------------------------------------------------------------------------------
 _SIDED_LEVELS: Mapping[str, Mapping[str, float]] = {
-    "eyeBlink": {"lid gap": -5.5},
-    "eyeWide": {"lid gap": 8.0},
     "browDown": {"brow inner": -6.0, "brow middle": -6.0},
     "browOuterUp": {"brow outer": 12.0},
     "mouthSmile": {"corner out": 3.0, "corner up": 5.0},
@@ -148,7 +143,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def measures(mesh: np.ndarray) -> np.ndarray:
-    """The distances of `MEASURES`, (..., 19) float32, in units of the distance between the eyes.
+    """The distances of `MEASURES`, (..., 17) float32, in units of the distance between the eyes.
 
     Args:
         mesh: (..., 468, 3) pixels.
@@ -165,14 +160,10 @@ def measures(mesh: np.ndarray) -> np.ndarray:
     values = []
     for _, place, sign in _SIDES:
         p = {name: at(points) for name, points in place.items()}
-        lids = np.stack(
-            [own[..., a, :] - own[..., b, :] for a, b in zip(place["lid upper"], place["lid lower"], strict=True)]
-        )
         eye = (p["eye inner"] + p["eye outer"])[..., 1] / 2
         red = np.linalg.norm(p["upper lip"] - p["upper lip inner"], axis=-1)
         red = red + np.linalg.norm(p["lower lip"] - p["lower lip inner"], axis=-1)
         values += [
-            np.linalg.norm(lids, axis=-1).mean(0) / np.linalg.norm(p["eye inner"] - p["eye outer"], axis=-1).clip(1e-9),
             p["eye inner"][..., 1] - p["brow inner"][..., 1],
             eye - p["brow middle"][..., 1],
             p["eye outer"][..., 1] - p["brow outer"][..., 1],
@@ -262,7 +253,7 @@ class Baseline:
         self._least, self._count, self._rest = least, 0, NEUTRAL
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Take in the measures (19,) of a frame; the values at rest so far."""
+        """Take in the measures (17,) of a frame; the values at rest so far."""
         self._seen.append(values)
         self._count += 1
         if self._count >= self._least and self._count % 10 == 0:
