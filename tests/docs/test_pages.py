@@ -76,9 +76,7 @@ def test_imported_names_exist(page):
     for code in blocks(page, "python"):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "affectus":
-                module = importlib.import_module(node.module)
-                for name in node.names:
-                    assert hasattr(module, name.name), f"{node.module} has no {name.name}"
+                exec(ast.unparse(node), {})
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "affectus":
                 assert hasattr(importlib.import_module("affectus"), node.attr), f"affectus has no {node.attr}"
 
