@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from affectus import backbones
 from affectus.errors import CheckpointError, check_option
 from affectus.frontends.tokens import TextCollate, Tokens, Window
-from affectus.frontends.words import read_words
+from affectus.frontends.words import join_windows, read_words
 from affectus.readout import Readout
 from affectus.sample import Item, Sample, as_items, flatten
 from affectus.timeline import Timeline
@@ -80,6 +80,16 @@ class OnnxReader:
         samples = flatten(as_items(items))
         parts = [self._chunk(samples[at : at + CHUNK], batch_size) for at in range(0, len(samples), CHUNK)]
         return parts[0] if len(parts) == 1 else Timeline.concat(parts)
+
+    def logits(self, items: Iterable[Item | str], batch_size: int = 32) -> dict[str, np.ndarray]:
+        """Uncalibrated outputs of each text, scale name → (texts, k); NaN for an empty text. Calibration needs them."""
+        notes = self.collate.encode(flatten(as_items(items)))
+        outputs, _ = self.run(notes, batch_size)
+        return {name: join_windows(values, notes) for name, values in outputs.items()}
+
+    def calibrated(self, *readouts: Readout) -> OnnxReader:
+        """This reader with other readouts, on the same session."""
+        return replace(self, readouts=readouts)
 
     def run(self, notes: Sequence[Tokens], batch_size: int = 32) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
         """Raw outputs of encoded texts.

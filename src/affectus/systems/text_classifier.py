@@ -7,6 +7,7 @@ logit is exactly its bias plus a sum over tokens; these summands are the evidenc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,7 +23,8 @@ from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import ConfigError
 from affectus.frontends.tokens import TextCollate
-from affectus.frontends.words import read_words
+from affectus.frontends.words import join_windows, read_words
+from affectus.sample import Item
 from affectus.system import System
 from affectus.taxonomy import Target, scale
 from affectus.timeline import Timeline
@@ -105,6 +107,14 @@ class TextClassifier(System):
                 "the batch has gold for none of the targets", allowed=", ".join(t.scale for t in self.config.targets)
             )
         return terms
+
+    def logits(self, items: Iterable[Item | str], batch_size: int = 32) -> dict[str, np.ndarray]:
+        """Uncalibrated outputs of each text, scale name → (texts, k); NaN for an empty text. Calibration needs them."""
+        parts = [
+            {r.scale: join_windows(outputs[r.scale], batch.notes) for r in self.readouts}
+            for outputs, batch in self.run(items, batch_size)
+        ]
+        return {r.scale: np.concatenate([part[r.scale] for part in parts]) for r in self.readouts}
 
     def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
         """Readings with calibrated scores, decided labels and the words that moved them (log-odds of the top label)."""

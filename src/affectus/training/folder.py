@@ -81,8 +81,15 @@ class RunFolder:
             return None
         return states[-1], json.loads((states[-1] / "progress.json").read_text(encoding="utf-8"))
 
-    def drop_states(self) -> None:
-        """Remove all states, after the run has ended."""
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended and its checkpoint is stored."""
+        return (self.path / "finished").is_file()
+
+    def finish(self) -> None:
+        """Say that the checkpoint is stored, and remove all states."""
+        with writing(self.path / "finished") as out:
+            out.write("")
         for state in self.path.glob("state-*"):
             shutil.rmtree(state)
 

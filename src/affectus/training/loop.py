@@ -77,6 +77,8 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
         The trained system in evaluation mode.
     """
     folder = RunFolder(out / "run", run, resume=resume)
+    if folder.finished:
+        return entry(run.system).load()[0].restore(out)
     set_seed(run.seed)
     system = build(run.system, **run.config)
     for source, patterns in run.init.items():
@@ -87,7 +89,7 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
         descend(system, run, data, folder)
     system.name = name or f"affectus/{out.name}"
     system.save_pretrained(out)
-    folder.drop_states()
+    folder.finish()
     return system.eval()
 
 

@@ -135,6 +135,11 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise FileError(f"{str(path)!r} is no YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(values, dict) or not isinstance(values.get("runs"), dict) or not values["runs"]:
         raise ConfigError(f"{path.name} has no runs", allowed="runs: {name: {system: …, data: …}}")
+    return parse(Recipe, apply_changes(values, changes))
+
+
+def apply_changes(values: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """The values of a recipe with changes `key=value` put in; see `read_recipe`."""
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals or not key:
@@ -142,7 +147,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         first, _, rest = key.partition(".")
         for run in [first] if first in values["runs"] else list(values["runs"]):
             _put(values["runs"][run], rest if run == first and rest else key, yaml.safe_load(text))
-    return parse(Recipe, values)
+    return values
 
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:

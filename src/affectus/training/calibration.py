@@ -1,0 +1,51 @@
+"""Calibrate a reader on samples that its weights were not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from affectus.corpora.base import gold
+from affectus.evaluation.calibrate import fit_conformal, fit_platt, fit_temperature, fit_thresholds
+from affectus.evaluation.metrics import macro_f1, membership
+from affectus.readout import Readout
+from affectus.sample import Sample
+
+COVERAGE = 0.9
+
+
+def fitted_readout(readout: Readout, logits: np.ndarray, labels: np.ndarray, coverage: float = COVERAGE) -> Readout:
+    """A readout whose probabilities, thresholds and conformal sets are fitted.
+
+    any-of: Platt scaling of each label, the threshold of each label that maximises its F1, and whether a text without
+    any label over its threshold gets the nearest one, by macro-F1. one-of: one temperature. A level is left as it is.
+
+    Args:
+        readout: Scale and perspective are taken from it.
+        logits: (n, k) raw outputs; rows with NaN (nothing was read) do not count.
+        labels: (n, k) gold scores.
+        coverage: Share of items whose gold labels shall all be in the conformal set.
+    """
+    kind = readout.of.kind
+    if kind == "level":
+        return readout
+    known = np.isfinite(logits).all(1) & np.isfinite(labels).all(1)
+    x, member = logits[known], (labels[known] > 0.5).astype(np.int64)
+    if kind == "one-of":
+        classes = labels[known].argmax(1)
+        fitted = replace(readout, **fit_temperature(x, classes))
+        return replace(fitted, **fit_conformal(fitted.probabilities(x), classes, coverage, kind="one-of"))
+    fitted = replace(readout, **fit_platt(x, member))
+    p = fitted.probabilities(x)
+    fitted = replace(fitted, **fit_thresholds(p, member), **fit_conformal(p, member, coverage, kind="any-of"))
+    choices = [replace(fitted, at_least_one=choice) for choice in (True, False)]
+    return max(choices, key=lambda choice: macro_f1(member, membership(choice.decide(p), choice.of.labels)))
+
+
+def fit_readouts(reader: Any, samples: Sequence[Sample], coverage: float = COVERAGE) -> tuple[Readout, ...]:
+    """The readouts of a reader (with `readouts` and `logits`), fitted on samples with gold."""
+    outputs = reader.logits(samples)
+    return tuple(fitted_readout(r, outputs[r.scale], gold(samples, r.scale), coverage) for r in reader.readouts)

@@ -1,0 +1,115 @@
+"""Exported readers give what the torch class gives, without torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import affectus
+from affectus.errors import CheckpointError, ConfigError
+from affectus.registry import build
+from affectus.runtime import OnnxReader
+from affectus.sample import Dialogue, Sample
+from affectus.taxonomy import Target
+from affectus.training.export import export
+
+TEXTS = ["I can't believe you did that for me!", "no", "", "so " * 90, "grüße 😀", "Why?"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    system = build("text-classifier/tiny", derived=("ekman-6+neutral", "valence-arousal"))
+    system.name = "affectus/tiny-test"
+    return export(system, tmp_path_factory.mktemp("exported") / "tiny-test", int8=False)
+
+
+@pytest.mark.parametrize(("int8", "tolerance"), [(False, 1e-4), (True, 0.02)])
+def test_the_graph_computes_what_torch_computes(tmp_path: Path, int8: bool, tolerance: float) -> None:
+    torch.manual_seed(1)
+    targets = (Target("goemotions-28", "perceived"), Target("meld-7", "perceived"))
+    system = build("text-classifier/tiny", targets=targets).eval()
+    reader = OnnxReader.open(export(system, tmp_path, int8=int8), threads=1)
+    mine, theirs = reader.read(TEXTS), system.read(TEXTS)
+    for name in ("goemotions-28", "meld-7"):
+        assert np.allclose(mine.scores(name), theirs.scores(name), atol=tolerance, equal_nan=True)
+    if not int8:
+        for a, b in zip(mine, theirs, strict=True):
+            assert a.labels == b.labels
+            assert a.flags == b.flags
+            assert [e.text for e in a.evidence] == [e.text for e in b.evidence]
+            assert np.allclose([e.weight for e in a.evidence], [e.weight for e in b.evidence], atol=1e-4)
+
+
+def test_order_does_not_depend_on_batches(folder: Path) -> None:
+    reader = affectus.load(str(folder))
+    rng = np.random.default_rng(0)
+    texts = ["word " * int(n) for n in rng.integers(1, 40, 50)]
+    whole = reader.read(texts, batch_size=8)
+    assert whole.column("text").tolist() == texts
+    singles = np.concatenate([reader.read([text]).scores("goemotions-28") for text in texts])
+    assert np.allclose(whole.scores("goemotions-28"), singles, atol=1e-4)
+
+
+def test_derived_scales_are_flagged(folder: Path) -> None:
+    reading = affectus.load(str(folder)).read(TEXTS)[0]
+    assert {"derived:ekman-6+neutral", "derived:valence-arousal"} <= set(reading.flags)
+    assert sum(reading.scores["ekman-6+neutral"].values()) == pytest.approx(1, abs=1e-4)
+    assert -1 <= reading.scores["valence-arousal"]["valence"] <= 1
+    assert reading.perspective == "perceived"
+    assert reading.by == "affectus/tiny-test"
+
+
+def test_an_empty_text_has_no_scores_and_says_so(folder: Path) -> None:
+    reading = affectus.load(str(folder)).read([" \n "])[0]
+    assert "empty" in reading.flags
+    assert reading.top is None
+    assert reading.labels == ()
+    assert reading.evidence == ()
+
+
+def test_dialogues_are_read_turn_by_turn(folder: Path) -> None:
+    turns = [
+        Sample(id=str(i), source="talk", item=i, track=who, text=t)
+        for i, (who, t) in enumerate([("a", "hi"), ("b", "no!")])
+    ]
+    timeline = affectus.load(str(folder)).read([Dialogue(tuple(turns))])
+    assert timeline.column("track").tolist() == ["a", "b"]
+    assert len(affectus.load(str(folder)).read([])) == 0
+
+
+def test_reading_imports_no_torch(folder: Path) -> None:
+    code = (
+        "import sys, affectus\n"
+        f"t = affectus.load({str(folder)!r}).read(['thank you so much'])\n"
+        "assert len(t) == 1 and t[0].evidence\n"
+        "bad = {'torch', 'transformers', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "assert not bad, bad\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+
+
+def test_damaged_folders_are_named_errors(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no exported reader"):
+        OnnxReader.open(tmp_path)
+    for name in ("config.json", "tokenizer.json", "model.onnx"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "model.onnx").write_bytes(b"not a graph")
+    with pytest.raises(CheckpointError, match="no readable ONNX"):
+        OnnxReader.open(tmp_path)
+    (tmp_path / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="no readable tokenizer"):
+        OnnxReader.open(tmp_path).read(["a"])
+
+
+def test_only_bert_encoders_are_exported(tmp_path: Path) -> None:
+    system = build("text-classifier/tiny")
+    system.backbone.config.hidden_act = "relu"
+    with pytest.raises(ConfigError, match="only BERT"):
+        export(system, tmp_path)
