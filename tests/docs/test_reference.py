@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 import pytest
-from site_scripts import benchmark_results, catalogue, command_line, docstrings, file_formats, settings
+from site_scripts import ROOT, benchmark_results, catalogue, command_line, docstrings, file_formats, settings
 
 from affectus import registry
 from affectus.analysis import Settings
@@ -83,3 +83,9 @@ def test_arguments_of_a_docstring(value):
 
     documented.__doc__ = "Do.\n\nArgs:\n    " + value + "\n\nReturns:\n    c: nothing.\n"
     assert docstrings.arguments(documented) == {"a": "first and more.", "b": "second."}
+
+
+def test_every_system_has_its_page():
+    for entry in registry.entries().values():
+        page = ROOT / "docs" / "systems" / f"{entry.module.rsplit('.', 1)[-1]}.md"
+        assert page.is_file(), f"write docs/systems/{page.name}"
