@@ -37,9 +37,10 @@ _VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>]*)>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")  # <i>, <00:01.000>, {\an8}
 _NAMED = re.compile(r"(?P<name>[^\W\d_][\w .'’-]{0,30}):\s+(?P<words>\S.*)$", re.S)
 _NUMBERED = re.compile(r"(?:speaker|person|voice|sprecher|interviewer|participant)[ _-]?\w{0,3}$", re.I)
-_NO_NAMES = """
-note warning attention update ps pps edit re subject breaking spoiler tip fact example question answer q a http https
-""".split()
+_NO_NAMES = re.compile(
+    "note|warning|attention|update|pp?s|edit|re|subject|breaking|spoiler|tip|fact|example|question|answer|q|a|https?",
+    re.I,
+)
 
 
 def read_subtitles(path: Path | str, encoding: str | None = None, faults: list[Fault] | None = None) -> list[Cue]:
@@ -161,7 +162,7 @@ def _with_names(cues: list[Cue]) -> list[Cue]:
 
 
 def _is_name(name: str, often: Counter[str]) -> bool:
-    if name.lower().strip() in _NO_NAMES or len(name.split()) > 4:
+    if _NO_NAMES.fullmatch(name.strip()) or len(name.split()) > 4:
         return False
     if _NUMBERED.match(name) or (name.isupper() and len(name) > 1):
         return True
