@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from affectus.analysis.distribution import Distribution
 from affectus.analysis.lanes import Lane
-from affectus.analysis.palette import families, family
+from affectus.analysis.palette import COLOURS, families, family
 
 WIDTH, GUTTER = 960, 92
 MOST_BARS = 320  # bars of one lane; more readings are drawn as means over equal stretches
@@ -221,17 +221,20 @@ def distribution_bars(found: Distribution, of: str, most: int = 7) -> Markup:
 
 
 def stacked(found: Distribution, of: str) -> Markup:
-    """Mean scores as one bar of full width, for tables."""
-    total = float(np.nansum(found.mean))
-    parts, x = [], 0.0
+    """Mean scores as one bar of full width, labels of a family together; for tables."""
+    shares = dict.fromkeys(COLOURS, 0.0)
     for label, mean in zip(found.labels, found.mean, strict=True):
-        width = 200 * float(mean) / total if total > 0 else 0.0
+        shares[family(label, of)] += float(mean)
+    total = sum(shares.values()) or 1.0
+    parts, x = [], 0.0
+    for kind, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+        width = 200 * share / total
         if width >= 1:
-            hint = tag("title", f"{label}: {mean:.2f}")
-            parts.append(tag("rect", hint, x=x, y=0, width=width, height=14, class_=f"e-{family(label, of)} c5"))
+            hint = tag("title", f"{kind}: {share / total:.0%}")
+            parts.append(tag("rect", hint, x=x, y=0, width=width - 1, height=14, class_=f"e-{kind} c5"))
             x += width
     return tag("svg", *parts, viewBox="0 0 200 14", class_="stack", preserveAspectRatio="none", role="img",
-               aria_label="Shares of labels")  # fmt: skip
+               aria_label="Shares of label families")  # fmt: skip
 
 
 def figure_bar(value: float, low: float | None, high: float | None) -> Markup:

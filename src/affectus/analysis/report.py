@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from affectus.analysis import drawing
-from affectus.analysis.distribution import distribution
+from affectus.analysis.distribution import Distribution, distribution, over_files
 from affectus.analysis.lanes import Lane, lanes
 from affectus.analysis.moments import Place, key_moments
 from affectus.analysis.palette import COLOURS, families
@@ -60,6 +60,7 @@ def write_report(
     """
     import jinja2
 
+    timeline = Timeline(timeline.table.combine_chunks())  # single rows of many chunks are slow to reach
     found = lanes(timeline)
     maker = Sections(timeline, found, thumbnails or {})
     named = {info.name for info in sources}
@@ -76,6 +77,7 @@ def write_report(
         totals=_totals(everything, found),
         readers=readers_used(timeline, found, cards),
         highlights=_highlights(maker, found, everything),
+        together=_together(maker) if len(everything) > 3 else [],
         overview=_overview(maker, everything[:MOST_OVERVIEW], sections) if len(everything) > 1 else [],
         not_listed=max(0, len(everything) - MOST_OVERVIEW),
         sections=sections,
@@ -129,6 +131,23 @@ def _highlights(maker: Sections, found: Sequence[Lane], sources: Sequence[Source
     return maker.moments(best[:_HIGHLIGHTS])
 
 
+def _together(maker: Sections) -> list[tuple[str, Markup, Distribution, int]]:
+    """Means over all files of each modality and reader that read at least two."""
+    groups: dict[tuple[str, str, str], dict[str, list[Lane]]] = {}
+    for source, own in maker.by_source.items():
+        for lane in own:
+            if lane.labelled:
+                key = (lane.modality, lane.by, lane.scale.name)
+                groups.setdefault(key, {}).setdefault(source, []).append(lane)
+    rows = []
+    for (modality, _, of), files in groups.items():
+        if len(files) > 1:
+            mean = over_files([joined(group) for group in files.values()])
+            if mean.readings:
+                rows.append((modality, drawing.distribution_bars(mean, of), mean, len(files)))
+    return rows
+
+
 def _overview(maker: Sections, sources: Sequence[SourceInfo], sections: Sequence[Section]) -> list[dict[str, Any]]:
     drawn = {section.info.name: section.id for section in sections}
     rows = []
@@ -142,7 +161,7 @@ def _overview(maker: Sections, sources: Sequence[SourceInfo], sections: Sequence
             "abstained": f"{quiet / readings:.0%}" if quiet else "",
         }  # fmt: skip
         main = _speaking_for(own)
-        mean = distribution(joined(main)) if main else None
+        mean = distribution(joined(main), interval=False) if main else None
         if mean is not None and mean.readings:
             row |= {"top": mean.labels[0], "mean": f"{mean.mean[0]:.2f}"}
             row["bar"] = drawing.stacked(mean, main[0].scale.name)
