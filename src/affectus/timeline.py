@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ _LISTS = ("words", "evidence", "flags")
 _TOLERANCE = 1e-3
 
 
+@cache
 def _schema_types() -> dict[str, Any]:
     import pyarrow as pa
 

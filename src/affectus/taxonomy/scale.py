@@ -67,7 +67,7 @@ class Scale:
 
     def to_json(self) -> str:
         """The scale as JSON, as it stands in the metadata of a timeline's column."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        return _json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Scale:
@@ -85,6 +85,11 @@ class Target:
     def __post_init__(self) -> None:
         if self.perspective not in get_args(Perspective):
             raise ScaleError(f"perspective is {self.perspective!r}", allowed=", ".join(get_args(Perspective)))
+
+
+@cache
+def _json(of: Scale) -> str:  # asked for with every timeline that is made
+    return json.dumps(asdict(of), ensure_ascii=False, sort_keys=True)
 
 
 _own: dict[str, Scale] = {}
