@@ -68,9 +68,9 @@ def carry_out(recipe: Recipe, root: Path, out: Path, *, resume: bool = False, on
             system.save_pretrained(folder)
         last = name == list(recipe.runs)[-1]
         if onnx and last:
-            from affectus.training.export import export
+            from affectus.training.export import export_calibrated
 
-            export(system, folder)
+            export_calibrated(system, folder, data.watch)
         trained_card(system, run, [loaded.corpus for loaded in read], data.watch, folder, minutes).save(folder)
     return list(done.values())
 
