@@ -128,7 +128,8 @@ class TextCollate:
         room = self.max_length - len(self._parts.before) - len(self._parts.after)
         if len(ids) <= room:
             return Tokens(text, [Window(ids, offsets)], (() if ids else ("empty",)) + (("truncated",) if cut else ()))
-        words, windows, at = encoding.word_ids, [], 0
+        words, at = encoding.word_ids, 0
+        windows: list[Window] = []
         while at < len(ids) and len(windows) < MAX_WINDOWS:
             end = min(at + room, len(ids))
             whole = end

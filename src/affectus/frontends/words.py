@@ -80,7 +80,8 @@ def read_words(
     first = readouts[0]
     scores = first.probabilities(joined[first.scale])
     slope = np.broadcast_to(np.asarray(first.slope or 1.0), scores.shape[1])
-    evidence, at = [], 0
+    evidence: list[list[Evidence]] = []
+    at = 0
     for row, tokens in enumerate(notes):
         parts = contributions[at : at + len(tokens.windows)]
         at += len(tokens.windows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,13 +36,17 @@ def fitted_readout(readout: Readout, logits: np.ndarray, labels: np.ndarray, cov
     x, member = logits[known], (labels[known] > 0.5).astype(np.int64)
     if kind == "one-of":
         classes = labels[known].argmax(1)
-        fitted = replace(readout, **fit_temperature(x, classes))
-        return replace(fitted, **fit_conformal(fitted.probabilities(x), classes, coverage, kind="one-of"))
-    fitted = replace(readout, **fit_platt(x, member))
+        fitted = _with(readout, fit_temperature(x, classes))
+        return _with(fitted, fit_conformal(fitted.probabilities(x), classes, coverage, kind="one-of"))
+    fitted = _with(readout, fit_platt(x, member))
     p = fitted.probabilities(x)
-    fitted = replace(fitted, **fit_thresholds(p, member), **fit_conformal(p, member, coverage, kind="any-of"))
+    fitted = _with(fitted, {**fit_thresholds(p, member), **fit_conformal(p, member, coverage, kind="any-of")})
     choices = [replace(fitted, at_least_one=choice) for choice in (True, False)]
     return max(choices, key=lambda choice: macro_f1(member, membership(choice.decide(p), choice.of.labels)))
+
+
+def _with(readout: Readout, values: Mapping[str, Any]) -> Readout:
+    return replace(readout, **values)
 
 
 def fit_readouts(reader: Any, samples: Sequence[Sample], coverage: float = COVERAGE) -> tuple[Readout, ...]:
