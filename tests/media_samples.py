@@ -78,12 +78,12 @@ def make_audio(
     return wave
 
 
-def _encode_wave(out: Any, stream: Any, wave: np.ndarray, rate: int) -> None:
+def _encode_wave(out: Any, stream: Any, wave: np.ndarray, rate: int, first: int = 0) -> None:
     for i in range(0, wave.shape[1], 1024):
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(wave[:, i : i + 1024]), format="fltp", layout=_LAYOUTS[len(wave)]
         )
-        frame.sample_rate, frame.pts, frame.time_base = rate, i, Fraction(1, rate)
+        frame.sample_rate, frame.pts, frame.time_base = rate, first + i, Fraction(1, rate)
         out.mux(stream.encode(frame))
     out.mux(stream.encode(None))
 
@@ -99,6 +99,7 @@ def make_video(
     codec: str | None = None,
     options: dict[str, str] | None = None,
     keyframes: int = 12,
+    sound_from: float = 0.0,
 ) -> int:
     """Write a video and return the number of its frames.
 
@@ -113,6 +114,7 @@ def make_video(
         codec: FFmpeg encoder instead of the usual one.
         options: Of the container, for example `{"movflags": "faststart"}`.
         keyframes: Frames from one keyframe to the next.
+        sound_from: Second at which the sound begins.
     """
     path = Path(path)
     clock = (
@@ -138,7 +140,7 @@ def make_video(
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         if sound is not None:
-            _encode_wave(out, sound, tone(seconds, 48_000)[None], 48_000)
+            _encode_wave(out, sound, tone(seconds - sound_from, 48_000)[None], 48_000, round(sound_from * 48_000))
     return len(clock)
 
 

@@ -248,6 +248,20 @@ def test_video_sound_and_silent_video(tmp_path):
         read_wave(tmp_path / "b.mp4")
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_sound_that_begins_late_stays_in_its_place(tmp_path, suffix):
+    make_video(tmp_path / f"a{suffix}", 3.0, sound_from=1.0)
+    faults: list[Fault] = []
+    sound = read_wave(tmp_path / f"a{suffix}", 48_000, faults=faults)
+    assert sound.size == pytest.approx(3 * 48_000, abs=1500)
+    assert np.abs(sound[:47_000]).max() < 0.01
+    truth = tone(2.0, 48_000)[1000:60_000]
+    shifts = [np.dot(sound[49_000 + s : 108_000 + s], truth) for s in range(-100, 101)]
+    assert abs(int(np.argmax(shifts)) - 100) <= 50
+    assert [(f.kind, f.start) for f in faults] == [("gap", 0.0)]
+    assert faults[0].end == pytest.approx(1.0, abs=0.03)
+
+
 @pytest.mark.parametrize(
     ("start", "end"), [(-1, None), (2, 1), (1, 1), (float("nan"), None), (0, float("nan")), (float("inf"), None)]
 )

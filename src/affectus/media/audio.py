@@ -343,4 +343,6 @@ class _Track:
             self.position = max(at, 0) if at <= self.grid.begin else 0
             return min(at, 0) if at > -1_000_000 else 0
         self.position = self.grid.begin  # the sound begins later than the file: nothing was recorded before
+        if at - self.grid.begin > _JITTER * self.rate:
+            self.gaps.add(self.grid.begin / self.rate, at / self.rate)
         return at - self.grid.begin

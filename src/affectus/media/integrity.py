@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from affectus.media.container import origin
 from affectus.media.faults import Fault
 from affectus.media.files import reading
 from affectus.media.signature import MATROSKA, MP3, MP4, OGG, WAV, WEBM, Format, identify
@@ -50,7 +51,10 @@ def truncation(path: Path, container: Any, stream: Any, reached: float, wanted: 
         wanted: Second up to which it was to be read, None for the end.
     """
     declared = declared_duration(container, stream)
-    due = min(wanted or math.inf, declared or math.inf)
+    begin = 0.0
+    if stream.duration:  # a length of its own; Matroska and the container tell the time of the end
+        begin = max(0.0, float((stream.start_time or 0) * stream.time_base - origin(container)))
+    due = min(wanted or math.inf, begin + declared if declared else math.inf)
     told = container.format.name != "mp3" and math.isfinite(due)  # of MP3, FFmpeg guesses the length from the bit rate
     if told and reached < due - max(_SHORT, 0.005 * due):
         return [Fault("truncated", reached, due, f"ends at {reached:.2f} s of {due:.2f} s")]
