@@ -15,15 +15,18 @@ from affectus.analysis.plan import Source
 from affectus.analysis.read import Log, reader
 from affectus.analysis.read_text import read_words
 from affectus.analysis.settings import Settings
-from affectus.media import MediaInfo, blocks, probe
+from affectus.media import blocks, probe
 from affectus.sample import Media, Sample, Span
+from affectus.taxonomy import scale
 from affectus.timeline import Timeline
 
 if TYPE_CHECKING:
+    from affectus.frontends.speech.active_speaker import Mouth
     from affectus.frontends.speech.speakers import Turn
     from affectus.frontends.speech.transcript import Sentence
 
 RATE = 16_000  # Hz
+RIG = "arkit-52"
 _CHUNK = 32  # turns whose sound is held at a time
 
 
@@ -40,9 +43,9 @@ def read_media(source: Source, settings: Settings, log: Log) -> Timeline:
     parts = [
         _voices(source, turns, settings, log),
         _words(source, sentences, settings, log),
-        _faces(source, info, settings, log) if info.video else Timeline.empty(),
+        _faces(source, settings, log) if info.video else Timeline.empty(),
     ]
-    people = _people(parts[2], turns, source, info, log)
+    people = _people(parts[2], turns, source, log)
     readings = rename(Timeline.concat(parts), people)
     with log.stage("fusion"):
         fused = Timeline.concat([fuse(_of(readings, p), _spans(readings, p)) for p in people])
@@ -172,7 +175,7 @@ def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, lo
 
 
 # -- faces and people --------------------------------------------------------------------------------------------------
-def _faces(source: Source, info: MediaInfo, settings: Settings, log: Log) -> Timeline:
+def _faces(source: Source, settings: Settings, log: Log) -> Timeline:
     """Readings of each face and window, and its motion frame by frame."""
     from affectus.frontends.faces import track_faces
     from affectus.media import frames
@@ -187,32 +190,33 @@ def _faces(source: Source, info: MediaInfo, settings: Settings, log: Log) -> Tim
     return timeline
 
 
-def _people(faces: Timeline, turns: Sequence[Turn], source: Source, info: MediaInfo, log: Log) -> list[Person]:
+def _people(faces: Timeline, turns: Sequence[Turn], source: Source, log: Log) -> list[Person]:
     """Join voices with faces."""
-    from affectus.frontends.speech.active_speaker import join
+    from affectus.frontends.speech.active_speaker import Loudness, active_speaker
 
     speakers = list(dict.fromkeys(turn.track for turn in sorted(turns, key=lambda t: t.start)))
     tracks = [t for t in dict.fromkeys(faces.column("track")) if t]
     joined = {}
     if speakers and tracks:
         with log.stage("people"):
-            joined = join(turns, _mouths(faces, tracks), blocks(source.path, RATE))
+            loudness = Loudness.of(blocks(source.path, RATE))
+            matches = active_speaker(turns, _mouths(faces, tracks), loudness).matches
+        joined = {m.speaker: (m.face, f"{m.reason} (score {m.score:.2f})") for m in matches}
     people = name_people(speakers, tracks, joined)
     log.notes += [f"{p.name} is {p.speaker} and {p.face}: {p.reason}" for p in people if p.speaker and p.face]
     return people
 
 
-def _mouths(faces: Timeline, tracks: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Face → (seconds, opening of the mouth) from the frame-wise coefficients."""
-    from affectus.taxonomy import scale
+def _mouths(faces: Timeline, tracks: Sequence[str]) -> dict[str, Mouth]:
+    """How far each face's mouth is open, from the frame-wise coefficients."""
+    from affectus.frontends.speech.active_speaker import Mouth
 
-    rig = "arkit-52"
-    moving = faces.where(modality="face")[faces.column("target") == rig]
+    moving = faces[faces.column("target") == RIG]
     if not len(moving):
         return {}
-    opening = moving.scores(rig)[:, scale(rig).index("jawOpen")]
+    opening = moving.scores(RIG)[:, scale(RIG).index("jawOpen")]
     time, track = moving.column("start"), moving.column("track")
-    return {t: (time[track == t], opening[track == t]) for t in tracks}
+    return {t: Mouth(time[track == t], opening[track == t]) for t in tracks}
 
 
 def _of(readings: Timeline, person: Person) -> Timeline:
@@ -226,7 +230,7 @@ def _spans(readings: Timeline, person: Person) -> list[Span]:
         modality: [
             (a, b)
             for a, b, target in zip(part.column("start"), part.column("end"), part.column("target"), strict=True)
-            if target != "arkit-52" and target != "head-pose" and not np.isnan(a)
+            if target and scale(target).kind != "level" and not np.isnan(a)
         ]
         for modality in ("voice", "text", "face")
         for part in (own.where(modality=modality),)
