@@ -41,13 +41,15 @@ PITCH = {"Maya": 1.08, "Jon": 0.76, "Narrator": 1.0}
 """Factor on pitch and formants, which makes two voices of the one that the package carries."""
 
 CALL = (
-    Line("Jon", "Good morning, you have reached the library. How can I help you?", 1.12, 0.8, 0.3),
-    Line("Maya", "This is the fifth letter about a book that I returned in May! I am sick and tired of it!", 1.2, 1.3),
-    Line("Jon", "I am very sorry to hear that. Give me a second, I will look for it.", 1.1, 0.7),
-    Line("Jon", "Oh! It has been standing on our own shelf all the time.", 1.15, 1.1, 0.9),
-    Line("Maya", "Really? On your own shelf? I can't believe it!", 1.2, 1.2),
+    Line("Jon", "Good morning, you have reached the town library, how can I help you?", 1.12, 0.8, 0.3),
+    Line(
+        "Maya", "This is the fifth letter about a book that I returned in May, and I'm sick and tired of it!", 1.15, 1.3
+    ),
+    Line("Jon", "I am very sorry to hear that, give me a second and I will look for it.", 1.1, 0.7),
+    Line("Jon", "Oh! It has been standing on our own shelf all the time!", 1.15, 1.1, 0.9),
+    Line("Maya", "Really, on your own shelf, all the time? I can't believe it!", 1.2, 1.2),
     Line("Jon", "The fee is gone, and your card works again.", 1.12, 0.8),
-    Line("Maya", "Thank you so much, that is wonderful. You have made my day!", 1.1, 1.1),
+    Line("Maya", "Thank you so much, that is wonderful news, you have made my day!", 1.1, 1.1),
 )
 NARRATION = (
     Line("Narrator", "What a wonderful smile! I love this portrait, it makes me happy every time.", 1.08, 1.0, 0.4),
