@@ -33,6 +33,7 @@ class System(nn.Module, PyTorchModelHubMixin):
 
     Config: ClassVar[type[Config]] = Config
     name: str = ""
+    variant: str = ""  # `system/variant` where `name` is that of a checkpoint
     modality: ClassVar[str] = ""
     collate: Collate
 
@@ -86,7 +87,10 @@ class System(nn.Module, PyTorchModelHubMixin):
 
     def _save_pretrained(self, save_directory: Path) -> None:
         folder = Path(save_directory)
-        row: dict[str, Any] = {"system": self.name.split("/")[0], "variant": self.name, "config": asdict(self.config)}
+        variant = self.variant or self.name
+        row: dict[str, Any] = {"system": variant.split("/")[0], "variant": variant, "config": asdict(self.config)}
+        if self.name != variant:
+            row["checkpoint"] = self.name
         row["readouts"] = [r.to_dict() for r in self.readouts]
         (folder / "config.json").write_text(json.dumps(row, indent=1, ensure_ascii=False), encoding="utf-8")
         save_file(
@@ -119,7 +123,7 @@ class System(nn.Module, PyTorchModelHubMixin):
                 f"{str(folder)!r} is no readable checkpoint ({error})", remedy="fetch or train it again"
             ) from error
         system = cls(parse_config(cls.Config, row["config"]), **parts)
-        system.name = row.get("checkpoint", row["variant"])
+        system.variant, system.name = row["variant"], row.get("checkpoint", row["variant"])
         system.readouts = tuple(Readout(**r) for r in row.get("readouts", ())) or system.readouts
         wanted = system.owned()
         strange = sorted(set(tensors) ^ set(wanted))

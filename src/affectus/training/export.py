@@ -43,7 +43,7 @@ def export(system: System, folder: Path, *, int8: bool = True) -> Path:
     tokenizer |= dict.fromkeys(_UNUSED)
     row = {
         "system": "text-classifier",
-        "variant": system.name,
+        "variant": system.variant or system.name,
         "checkpoint": system.name,
         "runtime": "onnx-int8" if int8 else "onnx-float32",
         "config": asdict(system.config),

@@ -87,7 +87,7 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
         fit(system, run, data)
     else:
         descend(system, run, data, folder)
-    system.name = name or f"affectus/{out.name}"
+    system.variant, system.name = run.system, name or f"affectus/{out.name}"
     system.save_pretrained(out)
     folder.finish()
     return system.eval()
