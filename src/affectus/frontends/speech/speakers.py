@@ -59,7 +59,7 @@ class Clustering:
         hop: Seconds between windows.
         change: Distance (1 − cosine, prints without their mean) from which neighbouring windows may be two people.
         apart: Distance (1 − cosine, plain prints, average linkage) from which two groups of pieces are two people.
-        least: Seconds that a speaker must have in all to be counted.
+        least: Seconds that a speaker must have in all to be counted, or a quarter of a short recording.
         solid: Seconds from which a piece has a say in the clustering; shorter ones are only assigned.
         switch: Cost of a change of speaker, in cosine times seconds.
     """
@@ -136,7 +136,8 @@ class Speakers:
     def _count(self, plain: np.ndarray, seconds: np.ndarray) -> int:
         labels = _grouped(plain, "average", "cosine", self.rule.apart, "distance")
         total = np.bincount(labels, weights=seconds)
-        return max(1, int((total >= self.rule.least).sum()))
+        least = min(self.rule.least, 0.25 * float(seconds.sum()))
+        return max(1, int((total >= least).sum()))
 
     def _pieces(self, voice: Voice, mean: np.ndarray) -> list[_Piece]:
         """The windows between two possible changes of speaker, averaged."""

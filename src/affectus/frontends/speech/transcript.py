@@ -35,7 +35,7 @@ LEAST_LOG_PROBABILITY = -1.0
 MOST_COMPRESSION = 2.4
 MOST_NO_SPEECH = 0.6
 
-DOUBT = -0.75
+DOUBT = -0.6
 """Mean log probability of words below which they are taken for another language."""
 _FEW_WORDS = 3  # fewer say nothing about the language
 

@@ -109,5 +109,3 @@ def centroid(prints: np.ndarray, weights: Sequence[float] | np.ndarray | None = 
     """The direction of a group of voice prints: their weighted mean at unit length, (256,) float32."""
     mean = np.average(prints, axis=0, weights=weights)
     return (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
-
-
