@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ import file_formats
 import settings
 
 ROOT = Path(__file__).resolve().parents[2]
+OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?:benchmarks|examples|recipes|src|tests)/[^)]*\)")
 MADE: dict[str, Callable[[], str]] = {
     "benchmarks.md": benchmark_results.render,
     "reference/checkpoints.md": catalogue.checkpoints_page,
@@ -57,3 +59,8 @@ def on_files(files: Files, config: Any) -> Files:
     for name, render in MADE.items():
         files.append(File.generated(config, name, content=render()))
     return files
+
+
+def on_page_markdown(markdown: str, **context: Any) -> str:
+    """Links to files of the repository that are no pages become their text."""
+    return OUTSIDE.sub(r"\1", markdown)
