@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from affectus.evaluation.metrics import ece_top_label, membership
+from affectus.readout import Readout
+from affectus.training.calibration import fitted_readout
+from affectus.training.measuring import measure
+
+
+def any_of(seed: int, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are three times too sure, and labels drawn from the true probabilities."""
+    rng = np.random.default_rng(seed)
+    true = rng.normal(-2.5, 1.5, (n, 28))
+    true[np.arange(n), rng.integers(0, 28, n)] += 4
+    labels = (rng.random((n, 28)) < 1 / (1 + np.exp(-true))).astype(np.float32)
+    return (3 * true + 0.5).astype(np.float32), labels
+
+
+def test_any_of_becomes_calibrated_on_other_data_and_covers() -> None:
+    logits, labels = any_of(0)
+    fresh, truth = any_of(1)
+    raw = Readout("goemotions-28", "perceived")
+    fitted = fitted_readout(raw, logits, labels)
+    before = ece_top_label(raw.probabilities(fresh), truth.astype(int))
+    after = ece_top_label(fitted.probabilities(fresh), truth.astype(int))
+    assert after < 0.03 < before
+    figures = {f.metric: f.value for f in measure(fitted, fresh, truth, data="x", split="y", resamples=0)}
+    assert figures["conformal coverage"] == pytest.approx(0.9, abs=0.02)
+    assert figures["ECE of the top label"] == pytest.approx(after)
+    decided = membership(fitted.decide(fitted.probabilities(fresh)), fitted.of.labels)
+    assert decided.any(1).all() == fitted.at_least_one
+
+
+def test_rows_without_a_reading_or_gold_do_not_count() -> None:
+    logits, labels = any_of(0, 600)
+    holed, unknown = logits.copy(), labels.copy()
+    holed[500:550], unknown[550:] = np.nan, np.nan
+    raw = Readout("goemotions-28", "perceived")
+    assert fitted_readout(raw, holed, unknown) == fitted_readout(raw, logits[:500], labels[:500])
+    assert measure(raw, holed, unknown, data="x", split="y", resamples=0)[0].n == 500
+
+
+def test_one_of_gets_a_temperature_and_levels_are_left_alone() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(0, 1.5, (3000, 7))
+    classes = np.array([rng.choice(7, p=np.exp(x) / np.exp(x).sum()) for x in true])
+    fitted = fitted_readout(Readout("meld-7", "perceived"), 2 * true, np.eye(7)[classes])
+    assert fitted.slope[0] == pytest.approx(0.5, abs=0.05)
+    assert fitted.quantile is not None
+    level = Readout("valence", "perceived")
+    assert fitted_readout(level, true[:, :1], true[:, :1]) is level
+    scored = measure(level, np.clip(true[:, :1], -1, 1), np.clip(true[:, :1], -1, 1), data="x", split="y", resamples=20)
+    assert scored[0].value == pytest.approx(1)
+    assert scored[0].low is not None
+
+
+def test_intervals_hold_the_value() -> None:
+    logits, labels = any_of(2, 300)
+    for figure in measure(Readout("goemotions-28", "perceived"), logits, labels, data="x", split="y", resamples=50):
+        if figure.low is not None and figure.high is not None:
+            assert figure.low <= figure.value <= figure.high
