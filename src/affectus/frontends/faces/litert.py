@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +29,15 @@ class LiteRT:
     """
 
     def __init__(self, net: str | Path | bytes, threads: int = 1) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # silences "Created … delegate" on stderr
         with warnings.catch_warnings():  # the interpreter announces its successor at every import
             warnings.simplefilter("ignore")
             from ai_edge_litert.interpreter import Interpreter
         self._made_of, self._lock = (net, threads), threading.Lock()
         given = {"model_content": net} if isinstance(net, bytes) else {"model_path": str(net)}
         try:
-            self._net = Interpreter(**given, num_threads=threads)
-            self._net.allocate_tensors()
+            with _silence():
+                self._net = Interpreter(**given, num_threads=threads)
+                self._net.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             what = "the given bytes are" if isinstance(net, bytes) else f"{str(net)!r} is"
             raise AssetError(
@@ -55,3 +57,30 @@ class LiteRT:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return LiteRT, self._made_of
+
+
+_silence_lock = threading.Lock()
+_silenced = False
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the line that the runtime's native code writes to stderr at the first net out of users' terminals."""
+    global _silenced
+    with _silence_lock:
+        if _silenced:
+            yield
+            return
+        try:
+            kept = os.dup(2)
+        except OSError:  # no stderr, nothing to keep clean
+            yield
+            return
+        try:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+            _silenced = True
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
