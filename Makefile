@@ -33,12 +33,11 @@ test-slow: $(VENV)/.dev ## the long tests: fuzzing, training checks, kills and r
 test-data: $(VENV)/.dev ## tests on the corpora in ../shared (skipped without them)
 	$(BIN)/python -m pytest -m data --timeout 3600
 
-lint: $(VENV)/.dev ## style, types, rooms, docstrings, spelling
+lint: $(VENV)/.dev ## style, types, rooms, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pydoclint --quiet src/affectus
 	$(BIN)/codespell src docs README.md CONTRIBUTING.md changelog.d
 
 format: $(VENV)/.dev ## let ruff arrange the code
