@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from affectus.timeline import Timeline
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-CHUNK = 4096  # texts that are sorted by length together and held in memory
+CHUNK_TEXTS, CHUNK_LETTERS = 4096, 1_000_000  # what is sorted by length together and held in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +77,18 @@ class OnnxReader:
             items: Samples with text, dialogues (each turn is read by itself) or plain strings.
             batch_size: Texts that are run together; sorted by length, so that little is padding.
         """
-        samples = flatten(as_items(items))
-        parts = [self._chunk(samples[at : at + CHUNK], batch_size) for at in range(0, len(samples), CHUNK)]
+        parts = [self._chunk(chunk, batch_size) for chunk in chunks(flatten(as_items(items)))]
         return parts[0] if len(parts) == 1 else Timeline.concat(parts)
 
     def logits(self, items: Iterable[Item | str], batch_size: int = 32) -> dict[str, np.ndarray]:
         """Uncalibrated outputs of each text, scale name → (texts, k); NaN for an empty text. Calibration needs them."""
-        notes = self.collate.encode(flatten(as_items(items)))
-        outputs, _ = self.run(notes, batch_size)
-        return {name: join_windows(values, notes) for name, values in outputs.items()}
+        parts = []
+        for chunk in chunks(flatten(as_items(items))):
+            notes = self.collate.encode(chunk)
+            outputs, _ = self.run(notes, batch_size)
+            parts.append({name: join_windows(values, notes) for name, values in outputs.items()})
+        empty = {r.scale: np.empty((0, len(r.of))) for r in self.readouts}
+        return {r.scale: np.concatenate([part[r.scale] for part in [empty, *parts]]) for r in self.readouts}
 
     def calibrated(self, *readouts: Readout) -> OnnxReader:
         """This reader with other readouts, on the same session."""
@@ -126,3 +129,18 @@ class OnnxReader:
         for at in range(0, len(order), batch_size):
             rows = order[at : at + batch_size]
             yield rows, self.collate.pad([windows[row] for row in rows])
+
+
+def chunks(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Samples in order, in lists that hold a bounded number of texts and letters."""
+    chunk: list[Sample] = []
+    letters = 0
+    for sample in samples:
+        size = len(sample.text or "")
+        if chunk and (len(chunk) == CHUNK_TEXTS or letters + size > CHUNK_LETTERS):
+            yield chunk
+            chunk, letters = [], 0
+        chunk.append(sample)
+        letters += size
+    if chunk:
+        yield chunk

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import affectus
+from affectus import runtime
 from affectus.errors import CheckpointError, ConfigError
 from affectus.registry import build
 from affectus.runtime import OnnxReader
@@ -53,6 +54,23 @@ def test_order_does_not_depend_on_batches(folder: Path) -> None:
     assert whole.column("text").tolist() == texts
     singles = np.concatenate([reader.read([text]).scores("goemotions-28") for text in texts])
     assert np.allclose(whole.scores("goemotions-28"), singles, atol=1e-4)
+
+
+def test_chunks_keep_order_and_bound_memory(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(runtime, "CHUNK_TEXTS", 3)
+    monkeypatch.setattr(runtime, "CHUNK_LETTERS", 30)
+    rows = [Sample(id=str(i), text="a" * n) for i, n in enumerate([5, 5, 5, 5, 40, 1, 29, 2])]
+    assert [[len(s.text or "") for s in chunk] for chunk in runtime.chunks(rows)] == [
+        [5, 5, 5],
+        [5],
+        [40],
+        [1, 29],
+        [2],
+    ]
+    reader = OnnxReader.open(folder)
+    assert reader.read(rows).column("text").tolist() == [s.text for s in rows]
+    assert reader.logits(rows)["goemotions-28"].shape == (8, 28)
+    assert reader.logits([])["goemotions-28"].shape == (0, 28)
 
 
 def test_derived_scales_are_flagged(folder: Path) -> None:

@@ -114,7 +114,8 @@ class TextClassifier(System):
             {r.scale: join_windows(outputs[r.scale], batch.notes) for r in self.readouts}
             for outputs, batch in self.run(items, batch_size)
         ]
-        return {r.scale: np.concatenate([part[r.scale] for part in parts]) for r in self.readouts}
+        empty = {r.scale: np.empty((0, len(r.of))) for r in self.readouts}
+        return {r.scale: np.concatenate([part[r.scale] for part in [empty, *parts]]) for r in self.readouts}
 
     def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
         """Readings with calibrated scores, decided labels and the words that moved them (log-odds of the top label)."""
