@@ -119,6 +119,7 @@ class Sample:
             return ((i / (media.rate or 1), media.array[i]) for i in range(0, len(media.array), step))
         from affectus.media import frames
 
+        assert media.path is not None  # Media holds exactly one of array and path
         return frames(media.path, fps, media.start, media.end)
 
     def image(self) -> np.ndarray:
@@ -128,6 +129,7 @@ class Sample:
             return media.array
         from affectus.media import read_image
 
+        assert media.path is not None
         return read_image(media.path)
 
     def signal(self) -> np.ndarray:
