@@ -10,16 +10,20 @@ from affectus.taxonomy import scale, scale_map
 COMMON = "ekman-6+neutral"
 
 COLOURS = {
-    "anger": "#e8613c",
-    "disgust": "#1fa67a",
-    "fear": "#a97fd8",
-    "joy": "#f4b81c",
-    "sadness": "#4a90d9",
-    "surprise": "#9fe0ee",
-    "neutral": "#b9bcc4",
-    "other": "#8a8580",
+    "anger": "#e65819",
+    "disgust": "#80b67f",
+    "fear": "#c195cc",
+    "joy": "#efb402",
+    "sadness": "#5881e7",
+    "surprise": "#9cebf2",
+    "neutral": "#b9bdc4",
+    "other": "#8e8683",
 }
-"""Family → colour; a family is a label of Ekman's six with neutral, or `other`."""
+"""Family → colour; a family is a label of Ekman's six with neutral, or `other`.
+
+Found by search within each family's range of hues for the largest least distance in OKLab, as seen with full colour
+vision, protanopia, deuteranopia and tritanopia, with a contrast of at least 4.5 to dark text.
+"""
 
 _OWN = {"positive": "joy", "negative": "sadness"}
 

@@ -88,7 +88,7 @@ def write_report(
         flags=flag_counts(timeline),
         cards=[cards[name] for name in dict.fromkeys(lane.by for lane in found) if name in cards],
         settings=settings or {},
-        style=Markup(_template_file("report.css")),
+        style=Markup(_template_file("report.css") + _palette()),
         scripts=scripts,
         policy=_policy(scripts),
     )
@@ -132,7 +132,7 @@ def _highlights(maker: Sections, found: Sequence[Lane], sources: Sequence[Source
 
 
 def _together(maker: Sections) -> list[tuple[str, Markup, Distribution, int]]:
-    """Means over all files of each modality and reader that read at least two."""
+    """Means over all files of each modality and reader, where there are enough for an interval."""
     groups: dict[tuple[str, str, str], dict[str, list[Lane]]] = {}
     for source, own in maker.by_source.items():
         for lane in own:
@@ -141,7 +141,7 @@ def _together(maker: Sections) -> list[tuple[str, Markup, Distribution, int]]:
                 groups.setdefault(key, {}).setdefault(source, []).append(lane)
     rows = []
     for (modality, _, of), files in groups.items():
-        if len(files) > 1:
+        if len(files) >= 5:
             mean = over_files([joined(group) for group in files.values()])
             if mean.readings:
                 rows.append((modality, drawing.distribution_bars(mean, of), mean, len(files)))
@@ -190,6 +190,10 @@ def _template_file(name: str) -> str:
     from importlib import resources
 
     return (resources.files("affectus.analysis") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _palette() -> str:
+    return "".join(f".e-{kind} {{ --c: {colour}; }}\n" for kind, colour in COLOURS.items())
 
 
 def _scripts(sections: Sequence[Section]) -> list[Markup]:

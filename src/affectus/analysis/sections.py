@@ -274,8 +274,8 @@ def _among(affect: Affect) -> str:
 
 
 def _because(affect: Affect) -> tuple[str, ...]:
-    """Evidence other than the words of a quote, which are shaded there."""
-    rows = [e for e in affect.evidence if e.kind != "word" and e.text]
+    """Evidence other than the words of a quote, which are shaded there, and the places of faces in frames."""
+    rows = [e for e in affect.evidence if e.kind not in ("word", "frame") and e.text]
     return tuple(f"{e.text}" + (f" ({e.weight:.2f})" if e.weight is not None else "") for e in rows[:4])
 
 

@@ -12,6 +12,7 @@ for (const details of document.querySelectorAll("details.explore")) {
     for (const key of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) {
       layout[key] = { ...layout[key], gridcolor: rule, zerolinecolor: rule, automargin: true };
     }
+    layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: style.getPropertyValue("--soft").trim(), activecolor: ink };
     Plotly.newPlot(place, figure.data, layout, { responsive: true, displaylogo: false });
   });
 }
