@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from affectus.cli import analyze, assets, catalogue
+from affectus.cli import analyze, assets, catalogue, evaluate, train
 
 app = typer.Typer(
     name="affectus",
@@ -18,6 +18,8 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("systems")(catalogue.systems)
 app.command("card")(catalogue.card)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(assets.app, name="assets")
 
 
