@@ -36,15 +36,21 @@ MADE: dict[str, Callable[[], str]] = {
 }
 
 
+FOLDERS = {"How to": "how-to", "Explanation": "explanation", "Systems": "systems"}
+"""Sections of the navigation whose folders are listed in full, so that a new page needs no second edit."""
+
+
 def on_config(config: Any) -> Any:
-    """List every page of `docs/systems/` in the navigation, under the title in its first line."""
-    pages = sorted((Path(config.docs_dir) / "systems").glob("*.md"))
-    section: list[Any] = [{title(path): f"systems/{path.name}"} for path in pages]
-    for entry in config.nav:
-        if entry == {"Systems": []}:
-            entry["Systems"] = section
-    if not section:
-        config.nav.remove({"Systems": []})
+    """Add the pages of these folders that the navigation does not name, under the title in their first line."""
+    docs = Path(config.docs_dir)
+    for entry in list(config.nav):
+        (section,) = entry
+        if section in FOLDERS:
+            named = {path for item in entry[section] for path in item.values()}
+            pages = [f"{FOLDERS[section]}/{path.name}" for path in sorted((docs / FOLDERS[section]).glob("*.md"))]
+            entry[section] += [{title(docs / page): page} for page in pages if page not in named]
+            if not entry[section]:
+                config.nav.remove(entry)
     return config
 
 
