@@ -11,7 +11,6 @@ from affectus.evaluation import (
     ece_top_label,
     fit_conformal,
     fit_platt,
-    fit_readout,
     fit_temperature,
     fit_thresholds,
     macro_f1,
@@ -123,23 +122,6 @@ def test_fitted_values_drive_a_readout():
     readout = replace(readout, **fit_conformal(p, gold, 0.9))
     sets = membership(readout.sets(p), readout.of.labels)
     assert 0.9 <= coverage_and_size(sets, gold).coverage < 0.91
-
-
-def test_a_whole_readout_is_fitted_by_the_kind_of_its_scale():
-    logits, gold = one_of(2000, 3)
-    distance = np.random.default_rng(0).random(2000)
-    readout = fit_readout(Readout("emodb-4", "intended"), logits * 3, gold, distance, strange=0.1)
-    assert readout.slope[0] == pytest.approx(1 / 3, rel=0.1)
-    assert readout.limit == pytest.approx(0.9, abs=0.02)
-    reasons = readout.abstentions(readout.probabilities(logits * 3), distance)
-    assert sum(r is not None for r in reasons) == 200
-    logits, gold = any_of(2000, 0, 28)
-    readout = fit_readout(Readout("goemotions-28", "perceived"), logits, gold)
-    assert len(readout.slope) == len(readout.intercept) == len(readout.thresholds) == 28
-    sets = membership(readout.sets(readout.probabilities(logits)), readout.of.labels)
-    assert coverage_and_size(sets, gold).coverage == pytest.approx(0.9, abs=0.005)
-    with pytest.raises(InputError, match="level"):
-        fit_readout(Readout("valence-arousal", "perceived"), logits, gold)
 
 
 @pytest.mark.parametrize(

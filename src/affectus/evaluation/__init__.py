@@ -1,6 +1,6 @@
 """Metrics, bootstrap intervals and calibration: arrays in, plain numbers out."""
 
-from affectus.evaluation.calibrate import fit_conformal, fit_platt, fit_readout, fit_temperature, fit_thresholds
+from affectus.evaluation.calibrate import fit_conformal, fit_platt, fit_temperature, fit_thresholds
 from affectus.evaluation.intervals import Difference, Interval, bootstrap, paired_bootstrap
 from affectus.evaluation.metrics import (
     Coverage,
@@ -31,7 +31,6 @@ __all__ = [
     "ece_top_label",
     "fit_conformal",
     "fit_platt",
-    "fit_readout",
     "fit_temperature",
     "fit_thresholds",
     "jaccard",

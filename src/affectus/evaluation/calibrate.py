@@ -8,14 +8,12 @@ Gold is (n,) class numbers for one-of scales and (n, k) zeros and ones for any-o
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from affectus.errors import InputError, check_option
 from affectus.evaluation.checks import check_gold, finite, same_length
-from affectus.readout import Readout
 
 _SMALLEST, _LARGEST = 0.01, 100.0  # temperatures; beyond them the scores are all but constant or all but hard
 
@@ -164,36 +162,3 @@ def fit_conformal(
     scores = np.sort(1 - lowest)
     rank = math.ceil((len(scores) + 1) * coverage - 1e-9)
     return {"quantile": float(scores[rank - 1]) if rank <= len(scores) else 1.0, "coverage": float(coverage)}
-
-
-def fit_readout(
-    readout: Readout, logits: Any, gold: Any, distance: Any = None, *, coverage: float = 0.9, strange: float = 0.05
-) -> Readout:
-    """Everything that a readout can learn from held-out outputs.
-
-    One-of: temperature and conformal threshold. Any-of: Platt scaling, thresholds for macro-F1 and conformal threshold.
-
-    Args:
-        readout: Names the scale; what it holds already is replaced.
-        logits: (n, k) raw outputs of items that the weights were not trained on.
-        gold: (n,) class numbers for one-of, (n, k) zeros and ones for any-of.
-        distance: (n,) out-of-distribution scores of the same items, if the reader has them.
-        coverage: Wanted share of covered items.
-        strange: Share of these items that may be refused as out of distribution.
-
-    Raises:
-        InputError: If the scale is a level, which has no probabilities.
-    """
-    kind = readout.of.kind
-    if kind == "level":
-        raise InputError(f"{readout.scale!r} is a level", allowed="a scale of kind one-of or any-of")
-    fitted: dict[str, Any] = {"intercept": ()}
-    fitted |= fit_temperature(logits, gold) if kind == "one-of" else fit_platt(logits, gold)
-    p = replace(readout, **fitted).probabilities(np.asarray(logits))
-    if kind == "any-of":
-        fitted |= fit_thresholds(p, gold)
-    fitted |= fit_conformal(p, gold, coverage, kind)
-    if distance is not None:
-        same_length(np.asarray(distance), np.asarray(logits))
-        fitted["limit"] = float(np.quantile(finite("distances", distance), 1 - strange))
-    return replace(readout, **fitted)

@@ -38,6 +38,8 @@ RATE = 16_000  # Hz
 FRAME = 320  # samples of one encoder state = 20 ms
 SHORTEST = 0.3  # seconds; less speech carries no mood that could be read
 QUIET = 10 ** (-65 / 20)  # RMS of the loudest 25 ms below which there is silence
+ACTIVE = 1e-3  # power of active sound against the loudest 25 ms: within 30 dB
+MARGIN = 1600  # samples = 100 ms of what surrounds the sound are kept
 LOUDNESS = 10 ** (-20 / 20)  # RMS that active sound is brought to
 SPAN = 0.5  # seconds of the strongest stretch that is shown as evidence
 SHOWN = 3  # prosodic descriptors that are shown as evidence
@@ -74,14 +76,16 @@ class Heard(NamedTuple):
     """What `decode` needs to know of one sample.
 
     Args:
-        start: Second within the source at which the wave begins.
-        seconds: Length of the wave.
+        start: Second within the source at which the sample begins.
+        seconds: Length of the sample.
+        lead: Seconds of silence before the sound, which the encoder does not see.
         flags: `silent`, `short`, or kinds of `Fault`.
         degraded: Whether the wave was put into random recording conditions.
     """
 
     start: float
     seconds: float
+    lead: float
     flags: tuple[str, ...]
     degraded: bool
 
@@ -143,33 +147,38 @@ class VoiceCollate:
             wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
         if rng is not None:
             wave = degrade(wave, rng)
-        wave, sounding = _levelled(wave)
+        length, (wave, first, sounding) = len(wave), _prepared(wave)
         if not sounding:
             flags.append("silent")
         if sounding < SHORTEST:
             flags.append("short")
         start = sample.start if sample.start is not None else sample.media.start if sample.media else 0.0
-        heard = Heard(start, len(wave) / RATE, tuple(dict.fromkeys(flags)), rng is not None)
+        heard = Heard(start, length / RATE, first / RATE, tuple(dict.fromkeys(flags)), rng is not None)
         return backbones.log_mel(wave), prosody(wave), heard
 
 
-def _levelled(wave: np.ndarray) -> tuple[np.ndarray, float]:
-    """The wave without offset, its active part at one loudness, and the seconds of active sound.
+def _prepared(wave: np.ndarray) -> tuple[np.ndarray, int, float]:
+    """The wave without offset and without the silence around it, its active part at one loudness.
 
-    Gain says more about the microphone than about the speaker, and the encoder's input depends on it.
+    Gain says more about the microphone than about the speaker, and silence more about the editor; the moments of the
+    states depend on both.
+
+    Returns:
+        The wave, the number of samples cut before it, and the seconds of active sound.
     """
     size = 400  # samples = 25 ms
     wave = np.asarray(wave, np.float32)
     if not len(wave):
-        return wave, 0.0
+        return wave, 0, 0.0
     wave = wave - wave.mean()
-    padded = np.pad(wave, (0, -len(wave) % size))
-    power = (padded.reshape(-1, size).astype(np.float64) ** 2).mean(1)
+    power = (np.pad(wave, (0, -len(wave) % size)).reshape(-1, size).astype(np.float64) ** 2).mean(1)
     if power.max() < QUIET**2:
-        return wave, 0.0
-    active = power > 1e-3 * power.max()  # within 30 dB of the loudest
-    gain = LOUDNESS / np.sqrt(power[active].mean())
-    return (wave * gain).astype(np.float32), min(float(active.sum()) * size, len(wave)) / RATE
+        return wave, 0, 0.0
+    active = power > ACTIVE * power.max()
+    inside = np.flatnonzero(active)
+    first = max(0, inside[0] * size - MARGIN)
+    wave = wave[first : (inside[-1] + 1) * size + MARGIN] * (LOUDNESS / np.sqrt(power[active].mean()))
+    return wave.astype(np.float32), int(first), min(float(active.sum()) * size, len(wave)) / RATE
 
 
 def _gold(samples: Sequence[Sample], name: str) -> np.ndarray | None:
@@ -335,7 +344,8 @@ class VoiceHead(System):
         running = np.concatenate([[0.0], np.cumsum(added)])
         total = running[size:] - running[:-size]
         at = int(total.argmax())
-        start, end = at * FRAME / RATE, min((at + size) * FRAME / RATE, heard.seconds)
+        start = heard.lead + at * FRAME / RATE
+        end = min(start + size * FRAME / RATE, heard.seconds)
         return Evidence("span", heard.start + start, heard.start + end, weight=float(total[at]))
 
     @staticmethod
@@ -363,7 +373,10 @@ class VoiceHead(System):
             Outputs of the rows that were not degraded, each from a fit without its speaker (the track of its span);
             None with fewer than three speakers.
         """
-        rows = self.features(batches)
+        return self.fit_features(self.features(batches))
+
+    def fit_features(self, rows: Features) -> HeldOut | None:
+        """As `fit`, from features that were computed before."""
         self.config = replace(self.config, backbone_hash=backbones.weight_hash(self.backbone))
         held = self._cross_fit(rows)
         self.learn(rows)
@@ -477,7 +490,9 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(spread > 1e-6, spread, 1.0)
 
 
-def logistic(x: np.ndarray, label: np.ndarray, k: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def logistic(
+    x: np.ndarray, label: np.ndarray, k: int, strength: float, axes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Multinomial logistic regression with L2 penalty, each class weighing the same.
 
     The rows span a small part of the many features and the penalty keeps the solution there, so it is found in
@@ -488,6 +503,7 @@ def logistic(x: np.ndarray, label: np.ndarray, k: int, strength: float) -> tuple
         label: (n,) class numbers.
         k: Number of classes; one without rows gets a logit of −30.
         strength: scikit-learn's C.
+        axes: What `row_space(x)` gives, if it is known already.
 
     Returns:
         Weight (k, f) and bias (k,).
@@ -499,7 +515,7 @@ def logistic(x: np.ndarray, label: np.ndarray, k: int, strength: float) -> tuple
     if len(present) == 1:
         bias[present] = 0.0
         return weight, bias
-    axes = row_space(x)
+    axes = row_space(x) if axes is None else axes
     model = LogisticRegression(C=strength, class_weight="balanced", max_iter=5000, tol=1e-4).fit(x @ axes.T, label)
     found, offset = model.coef_ @ axes, model.intercept_
     if len(present) == 2:  # scikit-learn keeps one row

@@ -15,6 +15,7 @@ from affectus.readout import Readout
 from affectus.sample import Sample
 
 COVERAGE = 0.9
+STRANGE = 0.05  # share of familiar items that a distance may refuse
 
 
 def fitted_readout(readout: Readout, logits: np.ndarray, labels: np.ndarray, coverage: float = COVERAGE) -> Readout:
@@ -53,3 +54,18 @@ def fit_readouts(reader: Any, samples: Sequence[Sample], coverage: float = COVER
     """The readouts of a reader (with `readouts` and `logits`), fitted on samples with gold."""
     outputs = reader.logits(samples)
     return tuple(fitted_readout(r, outputs[r.scale], gold(samples, r.scale), coverage) for r in reader.readouts)
+
+
+def fit_to_held_out(readouts: Sequence[Readout], held: Any, strange: float = STRANGE) -> tuple[Readout, ...]:
+    """Readouts fitted on what a closed-form fit gave for items that it had left out in turn.
+
+    Args:
+        readouts: Scales and perspectives are taken from them.
+        held: `outputs` (scale → logits, and perhaps `distance`) and `targets` (scale → gold), row by row.
+        strange: Share of these items whose distance may count as out of distribution.
+    """
+    fitted = [fitted_readout(r, held.outputs[r.scale], held.targets[r.scale]) for r in readouts]
+    if "distance" not in held.outputs:
+        return tuple(fitted)
+    limit = float(np.quantile(held.outputs["distance"], 1 - strange))
+    return tuple(replace(readout, limit=limit) for readout in fitted)

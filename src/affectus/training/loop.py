@@ -22,6 +22,7 @@ from affectus.progress import task
 from affectus.registry import build, entry, load
 from affectus.sample import Sample
 from affectus.system import System
+from affectus.training.calibration import fit_to_held_out
 from affectus.training.folder import RunFolder
 from affectus.training.optim import optimizer, parameter_groups, rate_factor
 from affectus.training.recipe import Run
@@ -114,11 +115,20 @@ def take(system: nn.Module, donor: Any, patterns: dict[str, str]) -> int:
 
 
 def fit(system: System, run: Run, data: Data) -> None:
-    """Closed-form fit of a system that has one, on all training samples."""
+    """Closed-form fit of a system that has one, on all training samples, calibrated on what it left out in turn.
+
+    The first epoch takes the samples as they are, every further one as `collate` draws them with random numbers.
+    """
     closed = getattr(system, "fit", None)
     if closed is None:
         raise ConfigError(f"{run.system} has no closed-form fit", allowed="method: descend")
-    closed([system.collate(list(data.train[at : at + run.batch])) for at in range(0, len(data.train), run.batch)])
+    batches = []
+    for epoch in range(run.epochs):
+        rng = np.random.default_rng(run.seed + epoch) if epoch else None
+        batches += [system.collate(list(rows), rng) for rows in _chunks(data.train, run.batch)]
+    held = closed(batches)
+    if held is not None:
+        system.readouts = fit_to_held_out(system.readouts, held)
 
 
 def descend(system: System, run: Run, data: Data, folder: RunFolder) -> None:
