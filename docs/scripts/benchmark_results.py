@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
@@ -26,12 +28,17 @@ def render() -> str:
     if not found:
         lines.append("No result has been recorded in this copy.")
     for path in found:
-        body = path.read_text(encoding="utf-8").strip().split("\n")
-        if not body[0].startswith("#"):
-            lines += [f"## {path.stem}", ""]
-        fenced = False
-        for line in body:
-            fenced ^= line.startswith("```")
-            lines.append(f"#{line}" if line.startswith("#") and not fenced else line)
-        lines.append("")
+        body = path.read_text(encoding="utf-8").strip()
+        lines += [] if body.startswith("#") else [f"## {path.stem}", ""]
+        lines += [*under_a_page(body), ""]
     return "\n".join(lines) + "\n"
+
+
+def under_a_page(body: str) -> Iterator[str]:
+    """The lines of a result with its headings from level two downwards; code is left as it is."""
+    first = re.match(r"#+", body)
+    more = max(0, 2 - len(first[0])) if first else 1
+    fenced = False
+    for line in body.split("\n"):
+        fenced ^= line.startswith("```")
+        yield "#" * more + line if line.startswith("#") and not fenced else line

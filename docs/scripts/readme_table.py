@@ -22,8 +22,14 @@ from catalogue import figure, shipped
 from affectus.atomic import writing
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-SPEED: dict[str, tuple[str, ...]] = {}
-"""Name of a benchmark → the columns of its table that the README shows."""
+SPEED: dict[str, tuple[str, ...]] = {
+    "text-speed": ("how", "threads", "pipeline, ms a text", "ours, ms a text", "ratio", "bar"),
+    "voice-path": ("stage", "seconds", "real-time factor", "share"),
+    "face-speed": ("video", "threads", "frames a second", "processor ms a frame"),
+    "long-file": ("kind", "minutes", "real-time factor", "peak GiB"),
+    "startup": ("start", "warm s", "cold s"),
+}
+"""Name of a benchmark → the columns of its first table that the README shows."""
 
 
 def readers() -> str:
@@ -42,31 +48,40 @@ def speed() -> str:
     """The chosen benchmark tables, each with machine and date."""
     parts = []
     for name, columns in SPEED.items():
-        path = newest(name)
-        if path is None:
+        page = newest(name)
+        if page is None:
             continue
-        row = json.loads(path.read_text(encoding="utf-8"))
-        lines = [f"**{row['title']}** ({_machine(row)})", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-        lines += [f"| {' | '.join(_cell(line.get(c, '')) for c in columns)} |" for line in row["rows"]]
+        title, header, rows = first_table(page.read_text(encoding="utf-8"))
+        places = [header.index(column) for column in columns]
+        lines = [f"**{title}** ({_machine(page)})", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        lines += [f"| {' | '.join(row[place] for place in places)} |" for row in rows]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) or "No speed has been measured in this copy."
 
 
 def newest(name: str) -> Path | None:
-    """The latest result of a benchmark."""
-    found = sorted(
-        p for p in RESULTS.glob(f"*-{name}.json") if re.fullmatch(r"\d{4}-\d\d-\d\d-" + re.escape(name), p.stem)
-    )
+    """The latest page of a benchmark."""
+    dated = re.compile(r"\d{4}-\d\d-\d\d-" + re.escape(name))
+    found = sorted(path for path in RESULTS.glob("*.md") if dated.fullmatch(path.stem))
     return found[-1] if found else None
 
 
-def _machine(row: dict[str, Any]) -> str:
-    machine = row["machine"]
-    return f"{row['date']}, {machine['processor']}, {machine['cores']} cores, load {machine['load'][0]}"
+def first_table(page: str) -> tuple[str, list[str], list[list[str]]]:
+    """Heading of a page, and header and rows of its first table."""
+    lines = page.splitlines()
+    title = next(line.lstrip("# ") for line in lines if line.startswith("#"))
+    table = "\n".join(lines).partition("\n|")[2].partition("\n\n")[0].splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table]
+    return title, header, rows
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+def _machine(page: Path) -> str:
+    """Date, processor, cores and load, as far as the result tells."""
+    row: dict[str, Any] = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    found = row["machine"] if isinstance(row.get("machine"), dict) else row
+    load = found.get("load")
+    parts = [row["date"], found.get("processor"), f"{found['cores']} cores" if "cores" in found else None]
+    return ", ".join(str(p) for p in [*parts, f"load {load[0]:.0f}" if load else None] if p)
 
 
 TABLES: dict[str, Callable[[], str]] = {"readers": readers, "speed": speed}
