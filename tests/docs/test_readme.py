@@ -51,9 +51,8 @@ def test_speed_is_taken_from_the_newest_result(tmp_path, monkeypatch):
     monkeypatch.setattr(readme_table, "RESULTS", tmp_path)
     monkeypatch.setattr(readme_table, "SPEED", {"walk": ("how", "ratio")})
     for day, ratio in (("2026-01-01", "1.5"), ("2026-02-01", "2.5")):
-        (tmp_path / f"{day}-walk.md").write_text(
-            f"# Walking\n\nBy foot.\n\n| how | n | ratio |\n|---|---|---|\n| slow | 3 | {ratio} |\n\n- a note | with a bar\n"
-        )
+        table = f"| how | n | ratio |\n|---|---|---|\n| slow | 3 | {ratio} |"
+        (tmp_path / f"{day}-walk.md").write_text(f"# Walking\n\nBy foot.\n\n{table}\n\n- a note | with a bar\n")
         (tmp_path / f"{day}-walk.json").write_text(f'{{"date": "{day}", "machine": {{"cores": 2, "load": [3.4]}}}}')
     (tmp_path / "2026-03-01-long-walk.md").write_text("# Another")
     shown = readme_table.speed()
