@@ -111,7 +111,7 @@ class Sample:
 
         return read_wave(media.path, rate, media.start, media.end, faults=faults)
 
-    def frames(self, fps: float | None = None) -> Iterator[tuple[float, np.ndarray]]:
+    def frames(self, fps: float | None = None, faults: list[Fault] | None = None) -> Iterator[tuple[float, np.ndarray]]:
         """Pictures as (seconds, (h, w, 3) uint8 RGB), at `fps` or as stored."""
         media = self._media("video")
         if media.array is not None:
@@ -120,9 +120,9 @@ class Sample:
         from affectus.media import frames
 
         assert media.path is not None  # Media holds exactly one of array and path
-        return frames(media.path, fps, media.start, media.end)
+        return frames(media.path, fps, media.start, media.end, faults=faults)
 
-    def image(self) -> np.ndarray:
+    def image(self, faults: list[Fault] | None = None) -> np.ndarray:
         """The picture, (h, w, 3) uint8 RGB."""
         media = self._media("image")
         if media.array is not None:
@@ -130,7 +130,7 @@ class Sample:
         from affectus.media import read_image
 
         assert media.path is not None
-        return read_image(media.path)
+        return read_image(media.path, faults)
 
     def signal(self) -> np.ndarray:
         """The signal, (channels, samples)."""
