@@ -303,6 +303,13 @@ def test_an_abstention_is_shown_as_none():
     assert lane.certainty.tolist() == [0]
 
 
+def test_only_a_derived_valence_is_marked_as_derived():
+    flags = [["derived:ekman-6+neutral"]]
+    (lane,) = lanes(readings([("a.wav", "p", None, 0.0, 1.0)], peaked(JOY), flags=flags))
+    assert not lane.derived
+    assert any(lane.derived for lane in lanes(clip()))
+
+
 def test_condensing_keeps_the_weighted_mean():
     spans = [("a.wav", "p", None, float(i), i + 1.0) for i in range(1000)]
     p = np.random.default_rng(1).dirichlet(np.ones(7), 1000).astype(np.float32)

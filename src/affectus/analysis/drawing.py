@@ -113,7 +113,8 @@ def _bars(lane: Lane, span: tuple[float, float], y: float, height: float) -> Ite
         hint = tag("title", f"{when(lane, i)}: {label} {p[i]:.2f}{among}")
         style = f"e-{kinds[lane.shown[i]]} c{level}"
         yield tag("rect", hint, x=left, y=y + height - tall, width=width, height=tall, class_=style)
-        if width > 7.0 * len(label) + 8 and tall > 12:
+        seen = width if i + 1 == len(lane) else min(width, _x(lane.start[i + 1], span) - left)  # the next may overlap
+        if seen > 7.0 * len(label) + 8 and tall > 12:
             ink = "on" if level >= 3 else "off"
             yield tag("text", label, x=left + 6, y=y + height - tall / 2 + 4, class_=f"bar-name {ink}")
 

@@ -122,7 +122,7 @@ def lanes(timeline: Timeline) -> list[Lane]:
         if of is not None and (of.kind != "level" or {"valence", "arousal"} & set(of.labels)):
             groups.setdefault(tuple(part or "" for part in key), []).append(row)
     place = _positions(timeline)
-    affect, quiet, derived = _affect(timeline), _flagged(timeline, "abstained"), _flagged(timeline, "derived:")
+    affect, quiet, derived = _affect(timeline), _flagged(timeline, "abstained"), _derived(timeline)
     columns = {name: _columns(timeline, scales[name], quiet) for name in {key[-1] for key in groups}}
     out = []
     for (source, track, modality, by, target), members in groups.items():
@@ -184,6 +184,15 @@ def _affect(timeline: Timeline) -> np.ndarray:
 
 def _flagged(timeline: Timeline, prefix: str) -> np.ndarray:
     return np.array([any(f.startswith(prefix) for f in flags or ()) for flags in timeline.column("flags")], bool)
+
+
+def _derived(timeline: Timeline) -> np.ndarray:
+    """Rows whose valence was computed from other scores."""
+    out = np.zeros(len(timeline), bool)
+    for of in timeline.scales:
+        if of.kind == "level" and {"valence", "arousal"} & set(of.labels):
+            out |= _flagged(timeline, f"derived:{of.name}")
+    return out
 
 
 def _columns(timeline: Timeline, of: Scale, flagged: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from affectus.analysis import drawing
@@ -179,9 +178,7 @@ def _speaking_for(own: Sequence[Lane]) -> list[Lane]:
 
 
 def _legend(found: Sequence[Lane]) -> list[str]:
-    seen = {
-        families(lane.scale.name)[i] for lane in found if lane.labelled for i in np.unique(lane.shown) if i >= 0
-    }  # fmt: skip
+    seen = {kind for of in {lane.scale.name for lane in found if lane.labelled} for kind in families(of)}
     return [kind for kind in COLOURS if kind in seen]
 
 

@@ -275,8 +275,16 @@ def _among(affect: Affect) -> str:
 
 def _because(affect: Affect) -> tuple[str, ...]:
     """Evidence other than the words of a quote, which are shaded there, and the places of faces in frames."""
-    rows = [e for e in affect.evidence if e.kind not in ("word", "frame") and e.text]
-    return tuple(f"{e.text}" + (f" ({e.weight:.2f})" if e.weight is not None else "") for e in rows[:4])
+    rows = [e for e in affect.evidence if e.kind not in ("word", "frame")]
+    shown = []
+    for e in rows[:4]:
+        place = ""
+        if e.kind == "span" and e.start is not None and e.end is not None:
+            place = f"moved by {drawing.clock(e.start, 0.1)}–{drawing.clock(e.end, 0.1)}"
+        text = ", ".join(part for part in (place, e.text) if part)
+        if text:
+            shown.append(text + (f" ({e.weight:.2f})" if e.weight is not None else ""))
+    return tuple(shown)
 
 
 def _count(n: int, noun: str) -> str:
