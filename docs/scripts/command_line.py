@@ -36,7 +36,7 @@ def options(function: Callable[..., Any]) -> Iterator[tuple[str, str, str, str]]
             first = (info.default,) if isinstance(info.default, str) and info.default.startswith("-") else ()
             shown = ", ".join((*first, *(info.param_decls or ()))) or f"--{name.replace('_', '-')}"
         else:
-            shown = name.upper()
+            shown = (info.metavar if isinstance(info, ArgumentInfo) else None) or name.upper()
         default = parameter.default
         needed = default is inspect.Parameter.empty
         value = "required" if needed else "" if default in (None, False, "*") else str(default)
@@ -62,7 +62,7 @@ def render() -> str:
         if rows:
             lines += ["| argument or option | type | default | meaning |", "|---|---|---|---|"]
         for shown, kind, default, text in rows:
-            names = ", ".join(f"`{part}`" for part in shown.split(", "))
+            names = ", ".join(f"<code>{part.replace('|', '&#124;')}</code>" for part in shown.split(", "))
             lines.append(f"| {names} | {kind} | {f'`{default}`' if default else ''} | {text.replace('|', '&#124;')} |")
         lines.append("")
     lines += ["## Environment", "", "| variable | meaning |", "|---|---|"]
