@@ -17,7 +17,7 @@ _FLAGS = {
     "abstained:low-confidence": "no label was probable enough to be decided",
     "abstained:out-of-distribution": "unlike anything that the reader was calibrated on, so nothing was decided",
     "small-face": "the face is small in the picture, so its details are missing",
-    "no-face": "no face was found, so the whole picture was looked at",
+    "no-face": "no face was found, so nothing was read",
     "transcript:low-confidence": "the transcript can't be relied on here, so its words were not read",
     "transcript:no-speech": "what was transcribed is probably no speech, so it was not read",
     "transcript:other-language": "the language is not one that the reader of words knows",
