@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from affectus.evaluation.calibrate import fit_thresholds
 from affectus.evaluation.metrics import ece_top_label, membership
 from affectus.readout import Readout
-from affectus.training.calibration import fitted_readout
+from affectus.training.calibration import fitted_readout, smooth_thresholds
 from affectus.training.measuring import measure
 
 
@@ -59,3 +60,19 @@ def test_intervals_hold_the_value() -> None:
     for figure in measure(Readout("goemotions-28", "perceived"), logits, labels, data="x", split="y", resamples=50):
         if figure.low is not None and figure.high is not None:
             assert figure.low <= figure.value <= figure.high
+
+
+def test_smooth_thresholds_are_near_the_best_ones_and_vary_less() -> None:
+    """With exact probabilities the best threshold is half of the best F1 (Lipton et al. 2014)."""
+    found, hard = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        p = rng.beta(0.4, 6, (1500, 1))
+        member = (rng.random(p.shape) < p).astype(int)
+        found.append(smooth_thresholds(p, member)[0])
+        hard.append(fit_thresholds(p, member)["thresholds"][0])
+    many = rng.beta(0.4, 6, 200_000)
+    f1 = [2 * many[many >= t].sum() / ((many >= t).sum() + many.sum()) for t in np.linspace(0.02, 0.5, 97)]
+    assert np.mean(found) == pytest.approx(max(f1) / 2, abs=0.05)
+    assert np.std(found) < np.std(hard)
+    assert smooth_thresholds(p, np.zeros_like(member)) == (0.5,)

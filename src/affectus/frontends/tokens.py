@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_WINDOWS = 64  # windows of one text; 64 × 128 tokens are about twelve printed pages
 _LETTERS_A_TOKEN = 12  # more than any language needs on average; bounds the work on a 50 MB line
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]+")  # a word, or punctuation and symbols that stand together
 
 
 class Window(NamedTuple):
@@ -124,7 +124,7 @@ class TextCollate:
         return [max(len(window.ids) for window in tokens.windows) for tokens in self.encode(samples)]
 
     def _windows(self, text: str, encoding: Any, cut: bool) -> Tokens:
-        ids, offsets = encoding.ids, encoding.offsets
+        ids, offsets = ([], []) if text.isspace() else (encoding.ids, encoding.offsets)
         room = self.max_length - len(self._parts.before) - len(self._parts.after)
         if len(ids) <= room:
             return Tokens(text, [Window(ids, offsets)], (() if ids else ("empty",)) + (("truncated",) if cut else ()))
