@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,7 +211,8 @@ class Timeline:
         # Promotion keeps the metadata of the first table that has the field, but only of that one: put every scale
         # back.
         found = {f.name: f.metadata for table in tables for f in table.schema if f.metadata}
-        return cls(joined.cast(pa.schema([f.with_metadata(found.get(f.name)) for f in joined.schema])))
+        scaled = pa.schema([f.with_metadata(found.get(f.name)) for f in joined.schema])
+        return cls(joined.cast(scaled).combine_chunks())  # hundreds of chunks make every later step slow
 
     # -- reading -----------------------------------------------------------------------------------------------------
     def __len__(self) -> int:
@@ -232,7 +233,7 @@ class Timeline:
             return self._affect(self.table.slice(at, 1).to_pylist()[0])
         return Timeline(self.table.take(np.arange(len(self))[which]))
 
-    @property
+    @cached_property
     def scales(self) -> tuple[Scale, ...]:
         """The scales that have a column, in column order."""
         return tuple(

@@ -41,6 +41,7 @@ class Result:
         failures: Sources that could not.
         plan: What was planned.
         files: What was written.
+        notes: Remarks on the results as a whole.
     """
 
     timeline: Timeline
@@ -48,6 +49,7 @@ class Result:
     failures: tuple[Failure, ...]
     plan: Plan
     files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def analyze(
@@ -115,9 +117,10 @@ def run(
         timeline = on_labels(timeline, settings.labels)
     failures = [*plan.failures, *failures]
     files: list[Path] = []
+    notes: list[str] = []
     if out is not None:
-        files = _write(out, timeline, parts, failures, settings, chosen)
-    return Result(timeline, tuple(parts), tuple(failures), plan, tuple(files))
+        files, notes = _write(out, timeline, parts, failures, settings, chosen)
+    return Result(timeline, tuple(parts), tuple(failures), plan, tuple(files), tuple(notes))
 
 
 def _check_formats(formats: Iterable[str]) -> list[str]:
@@ -288,12 +291,18 @@ def _write(
     failures: Sequence[Failure],
     settings: Settings,
     formats: Sequence[str],
-) -> list[Path]:
+) -> tuple[list[Path], list[str]]:
     from affectus.analysis.overview import report
-    from affectus.formats import FORMATS, write
+    from affectus.formats import FORMATS, TIERED, left_out, write
 
     make_folder(out)
     media = {part.source.name: part.source.path.absolute() for part in parts}
+    untimed = left_out(timeline)
+    notes = [
+        f"{untimed} rows without a time or a label (untimed text, face motion) are not in {name}"
+        for name in formats
+        if name in TIERED and untimed
+    ]
     files = [write(timeline, out / f"timeline{FORMATS[name]}", media=media) for name in formats]
     table = out / "failures.csv"
     if failures:
@@ -307,7 +316,7 @@ def _write(
     files.append(report(out / "report.html", timeline, parts, failures, settings))
     with writing(out / "run.json") as file:
         json.dump(_record(parts, failures, settings), file, indent=1, default=str, ensure_ascii=False)
-    return [*files, out / "run.json"]
+    return [*files, out / "run.json"], notes
 
 
 def _record(parts: Sequence[Part], failures: Sequence[Failure], settings: Settings) -> dict[str, Any]:

@@ -113,5 +113,7 @@ def _show(result: Result, out: Path | None) -> None:
     for part in result.parts:
         for note in part.notes:
             console.print(f"[dim]{part.source.name}: {note}[/dim]", highlight=False, soft_wrap=True)
+    for note in result.notes:
+        console.print(f"[dim]{note}[/dim]", highlight=False, soft_wrap=True)
     if out is not None:
         console.print(f"report: {out / 'report.html'}", soft_wrap=True)
