@@ -11,6 +11,9 @@ from affectus.timeline import Timeline
 
 MODALITIES = ("fused", "voice", "face", "text")
 
+OPEN_TURN = 10.0
+"""Seconds for which a turn of a chat is drawn when nobody said when it ended."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lane:
@@ -148,7 +151,7 @@ def lanes(timeline: Timeline) -> list[Lane]:
 def _positions(timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
     """Seconds, or for readings without time the number of the turn; readings that share a turn share its width."""
     start, end = timeline.column("start").copy(), timeline.column("end").copy()
-    end = np.where(np.isnan(end), start, end)
+    _close(start, end, timeline.column("source"))
     source, item = timeline.column("source"), timeline.column("item")
     names = [timeline.column(name) for name in ("track", "modality", "by", "target")]
     seen: dict[str, dict[object, int]] = {}
@@ -167,6 +170,16 @@ def _positions(timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
         for i, member in enumerate(rows):
             start[member], end[member] = at + i / len(rows), at + (i + 1) / len(rows)
     return start, end
+
+
+def _close(start: np.ndarray, end: np.ndarray, source: np.ndarray) -> None:
+    """Let turns that name no end last until the next one of their source, but no longer than `OPEN_TURN`: for drawing."""
+    open_rows = np.isnan(end) & ~np.isnan(start)
+    for name in set(source[open_rows]):
+        rows = np.flatnonzero(open_rows & (source == name))
+        starts = np.append(np.sort(start[(source == name) & ~np.isnan(start)]), np.inf)
+        following = starts[np.searchsorted(starts, start[rows], side="right")]
+        end[rows] = np.minimum(start[rows] + OPEN_TURN, following)
 
 
 def _affect(timeline: Timeline) -> np.ndarray:
