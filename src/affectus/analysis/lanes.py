@@ -173,7 +173,7 @@ def _positions(timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _close(start: np.ndarray, end: np.ndarray, source: np.ndarray) -> None:
-    """Let turns that name no end last until the next one of their source, but no longer than `OPEN_TURN`: for drawing."""
+    """Draw turns that name no end until the next one of their source, but no longer than `OPEN_TURN`."""
     open_rows = np.isnan(end) & ~np.isnan(start)
     for name in set(source[open_rows]):
         rows = np.flatnonzero(open_rows & (source == name))
