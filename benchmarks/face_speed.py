@@ -22,7 +22,7 @@ from face_scenes import CLIPS
 from record import Record, timed
 
 SIZE = (640, 480)
-FRAMES = 240
+FRAMES = 150
 REPEATS = 3
 STAGES = ("detector", "mesh", "appearance", "crop", "expression")
 VIDEOS = ("WolfgangLanger_Pexels.mp4", "single_face.mp4")
@@ -115,8 +115,8 @@ def main() -> None:
         title="Speed of the face path",
         method=f"Real clips of one face, scaled to {SIZE[0]}×{SIZE[1]}, up to {FRAMES} frames decoded into memory "
         "first. Timed: tracker (BlazeFace `back` every fifth frame, FaceMesh on every frame, appearance, crop), expression "
-        "(mini-Xception on the face and its mirror image, every frame), coefficients, tables. Best of "
-        f"{REPEATS} runs.",
+        "(mini-Xception on the face and its mirror image, every frame), coefficients, tables. "
+        f"Best of {REPEATS} runs.",
         rows=rows,
         notes=(
             f"bar: 15 frames a second on two cores; best measured {best:.1f}",

@@ -99,9 +99,9 @@ def main() -> None:
         name="face-tracks",
         title="Do faces keep their names?",
         method=f"Scenes of {LENGTH} frames at {FPS} a second, 640×480, with two of {len(people('test'))} people: two "
-        "real clips and five stills that sway, turn, near and change their light. Detector every fifth frame. A switch "
-        "is a change of the track that lies on a person; purity is the share of face frames whose track mostly shows that "
-        "person; the last share is that of a person's frames in that person's longest track.",
+        "real clips and five stills that sway, turn, near and change their light. Detector every fifth frame. A "
+        "switch is a change of the track that lies on a person; purity is the share of face frames whose track mostly "
+        "shows that person; the last share is that of a person's frames in that person's longest track.",
         rows=rows,
         notes=(
             "thresholds of likeness were set on four other people (`--people dev`)",

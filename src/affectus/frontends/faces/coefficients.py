@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from affectus.frontends.faces.head import NOSE_BASE, head_frame
 from affectus.frontends.faces.track import FaceFrame
 from affectus.sample import Span
 from affectus.taxonomy import Scale, register_scale, scale
@@ -40,8 +41,7 @@ HEAD_POSE = register_scale(
 )
 
 # -- landmarks (indices of the 468-point mesh; right and left are the person's own) ------------------------------------
-_PAIRS = ((33, 263), (133, 362), (127, 356), (234, 454), (162, 389), (98, 327))  # rigid: eye corners, temples, nose
-_FOREHEAD, _NOSE_BASE, _CHIN = 10, 2, 152
+_CHIN = 152
 _LEVEL_PITCH = -4.0  # degrees: how far the line from forehead to nose base leans in a face that looks straight ahead
 _UPPER, _LOWER, _UPPER_IN, _LOWER_IN = 0, 17, 13, 14  # middle of the lips: outer and inner edge
 
@@ -115,33 +115,6 @@ MEASURES: tuple[str, ...] = (*(f"{name} {side}" for side, _, _ in _SIDES for nam
 NEUTRAL = np.array([*_SIDED.values(), *_SIDED.values(), *_MIDDLE.values()], np.float32)
 
 
-def head_frame(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Origin, axes and unit of a head.
-
-    The first axis is the sum of the vectors between paired rigid points, the second the line from forehead to nose base
-    made orthogonal to it, the third their product.
-
-    Args:
-        mesh: (..., 468, 3) pixels.
-
-    Returns:
-        Middle of the eyes (..., 3); rows = axes to the person's left, down and away from the camera (..., 3, 3);
-        distance between the eyes' middles (...).
-    """
-    mesh = np.asarray(mesh, np.float64)
-    right, left = mesh[..., [33, 133], :].mean(-2), mesh[..., [263, 362], :].mean(-2)
-    across = sum(mesh[..., b, :] - mesh[..., a, :] for a, b in _PAIRS)
-    x = _unit(np.asarray(across))
-    down = mesh[..., _NOSE_BASE, :] - mesh[..., _FOREHEAD, :]
-    y = _unit(down - (down * x).sum(-1, keepdims=True) * x)
-    axes = np.stack([x, y, np.cross(x, y)], -2)
-    return (right + left) / 2, axes, np.maximum(np.linalg.norm(left - right, axis=-1), 1e-9)
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-12)
-
-
 def measures(mesh: np.ndarray) -> np.ndarray:
     """The distances of `MEASURES`, (..., 17) float32, in units of the distance between the eyes.
 
@@ -173,7 +146,7 @@ def measures(mesh: np.ndarray) -> np.ndarray:
             p["upper lip"][..., 1] - p["nostril"][..., 1],
         ]
     corners = (at(_RIGHT["corner"]) + at(_LEFT["corner"])) / 2
-    nose = at(_NOSE_BASE)
+    nose = at(NOSE_BASE)
     values += [
         np.linalg.norm(at(_UPPER_IN) - at(_LOWER_IN), axis=-1),
         (corners + middle)[..., 0] / 2 - nose[..., 0],

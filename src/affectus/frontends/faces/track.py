@@ -27,6 +27,8 @@ SURE = 0.9
 _SAME_PLACE = 0.3  # overlap from which a detection is a face that is already followed
 _SAME_FACE = 0.6  # overlap from which two tracks follow one face
 _REMEMBERED = 64  # faces out of sight that can be recognised
+_YOUNG = 25  # frames in which a new face may still turn out to be a remembered one (it may have come up half hidden)
+_FLEETING = 5  # frames: what was followed for less is not remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ class FaceFrame:
 
 @dataclass(eq=False)
 class _Track:
-    """A face that is followed or remembered."""
+    """A face that is followed or remembered; `known` when it was recognised, `age` in followed frames."""
 
     number: int
     points: np.ndarray
@@ -66,7 +68,8 @@ class _Track:
     looks: Signature
     seen: float
     crop: np.ndarray
-    strange: int = 0
+    age: int = 0
+    known: bool = False
 
     @property
     def corners(self) -> np.ndarray:
@@ -98,8 +101,8 @@ class Tracker:
     range: Range | tuple[Range, ...] = "back"
     least: float = 0.5
     sure: float = SURE
-    alike: float = 0.75
-    unlike: float = 0.5
+    alike: float = 0.45
+    unlike: float = 0.35
     memory: float = 60.0
     _live: list[_Track] = field(default_factory=list, init=False)
     _gone: list[_Track] = field(default_factory=list, init=False)
@@ -131,7 +134,7 @@ class Tracker:
         for track in self._live:
             seen = self._see(rgb, region_of_mesh(track.points))
             if seen is None:
-                self._gone.append(track)
+                self._lose(track)
                 continue
             points, score, looks, crop = seen
             moved.append((track, points, score, looks, track.looks.likeness(looks), crop))
@@ -141,14 +144,29 @@ class Tracker:
             box = _corners(points)
             taken = len(kept) > 0 and overlap(box, np.array([t.corners for t in kept])).max() >= _SAME_FACE
             if taken or likeness < self.unlike:
-                self._gone.append(track)
+                self._lose(track)
                 continue
-            track.points, track.score, track.seen, track.crop = points, score, time, crop
-            track.looks = track.looks.blend(looks)
+            track.points, track.score, track.seen, track.crop, track.age = points, score, time, crop, track.age + 1
+            if likeness >= self.alike:  # else something may be in front of it
+                track.looks = track.looks.blend(looks)
+            if not track.known and track.age < _YOUNG:
+                track = self._rename(track, looks)
             kept.append(track)
         lost = len(kept) < len(self._live)
         self._live = kept
         return lost
+
+    def _lose(self, track: _Track) -> None:
+        if track.known or track.age >= _FLEETING:
+            self._gone.append(track)
+
+    def _rename(self, track: _Track, looks: Signature) -> _Track:
+        """Give a young track the name of the remembered face that it turns out to be."""
+        old = self._recognise(looks)
+        if old is not None:
+            self._gone.remove(old)
+            track.number, track.known = old.number, True
+        return track
 
     def _look(self, time: float, rgb: np.ndarray) -> None:
         """Run the detector and start or resume a track on every face that is not followed yet."""
@@ -170,7 +188,7 @@ class Tracker:
             else:
                 self._gone.remove(known)
                 known.points, known.score, known.seen, known.crop = points, score, time, crop
-                known.looks = known.looks.blend(looks)
+                known.looks, known.known = known.looks.blend(looks), True
             self._live.append(known)
 
     def _see(
