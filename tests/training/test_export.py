@@ -131,3 +131,18 @@ def test_only_bert_encoders_are_exported(tmp_path: Path) -> None:
     system.backbone.config.hidden_act = "relu"
     with pytest.raises(ConfigError, match="only BERT"):
         export(system, tmp_path)
+
+
+def test_left_out_words_explain_the_highest_label(folder: Path) -> None:
+    reader = OnnxReader.open(folder)
+    text = "one two, three"
+    reading = reader.explain([text, "", "alone"])
+    first, empty, alone = reading
+    assert empty.evidence == ()
+    assert [e.text for e in alone.evidence] == ["alone"]
+    assert first.evidence
+    p = reader.read([text, text.replace("two", "")]).scores("goemotions-28").astype(float)
+    top = p[0].argmax()
+    odds = np.log(p[:, top] / (1 - p[:, top]))
+    weight = next(e.weight for e in first.evidence if e.text == "two")
+    assert weight == pytest.approx(odds[0] - odds[1], abs=1e-3)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_WINDOWS = 64  # windows of one text; 64 × 128 tokens are about twelve printed pages
 _LETTERS_A_TOKEN = 12  # more than any language needs on average; bounds the work on a 50 MB line
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]+")  # a word, or punctuation and symbols that stand together
+WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]+")  # a word, or punctuation and symbols that stand together
 
 
 class Window(NamedTuple):
@@ -52,7 +52,7 @@ class Tokens(NamedTuple):
 
     def words(self) -> tuple[list[str], np.ndarray]:
         """Words, and for each token of all windows the number of its word."""
-        spans = [match.span() for match in _WORD.finditer(self.text)]
+        spans = [match.span() for match in WORD.finditer(self.text)]
         starts = [start for start, _ in spans]
         numbers = [max(bisect_right(starts, a) - 1, 0) for window in self.windows for a, _ in window.offsets]
         return [self.text[a:b] for a, b in spans], np.asarray(numbers, np.int64)
