@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 PICTURE = Path(__file__).resolve().parents[1] / "images" / "report.png"
-SIZE = (1100, 1500)  # pixels
+SIZE = (1100, 1130)  # pixels
 
 
 def main(report: Path, top: int = 0) -> None:
