@@ -1,11 +1,14 @@
 """Following faces: identities, losses, cuts. The nets are replaced by a scene that knows where its faces are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from face_samples import CLIPS, face_mesh, needs_assets
 
 from affectus.errors import InputError
 from affectus.frontends.faces import track as module
+from affectus.frontends.faces.appearance import Signature
 from affectus.frontends.faces.detector import Detection
 from affectus.frontends.faces.track import Tracker
 
@@ -109,12 +112,55 @@ def test_a_cut_to_a_stranger_is_a_new_face(scene):
     assert set(names(tracker(0.28, scene.frame(c=(120, 120))))) == {"face-2"}
 
 
-def test_a_face_is_forgotten_after_a_while(scene):
+@pytest.mark.parametrize(("away", "name"), [(1.5, "face-1"), (3.0, "face-2")])
+def test_a_face_is_remembered_for_a_while(scene, away, name):
     tracker = Tracker(memory=2.0)
+    for i in range(10):
+        tracker(i / 25, scene.frame(a=(120, 120)))
+    tracker(0.4, scene.frame())
+    tracker(0.4 + away, scene.frame())
+    assert list(names(tracker(0.44 + away, scene.frame(a=(120, 120))))) == [name]
+
+
+def test_a_glimpse_is_not_remembered(scene):
+    tracker = Tracker()
     tracker(0.0, scene.frame(a=(120, 120)))
     tracker(0.04, scene.frame())
-    tracker(3.0, scene.frame())
-    assert list(names(tracker(3.04, scene.frame(a=(120, 120))))) == ["face-2"]
+    assert not tracker._gone
+
+
+def test_a_half_hidden_newcomer_gets_its_old_name_back(scene):
+    tracker = Tracker()
+    for i in range(10):
+        tracker(i / 25, scene.frame(a=(300, 120)))
+    tracker(0.4, scene.frame())
+    hidden = scene.frame(a=(300, 120))
+    hidden[:, 296:] = 40  # someone stands before half of the face
+    assert list(names(tracker(0.44, hidden))) == ["face-2"]
+    for i in range(12, 16):
+        picture = scene.frame(a=(300, 120))
+        picture[:, 296 + 20 * (i - 11) :] = 40
+        tracker(i / 25, picture)
+    assert list(names(tracker(0.68, scene.frame(a=(300, 120))))) == ["face-1"]
+
+
+def test_likeness_counts_pattern_colour_and_shape():
+    rng = np.random.default_rng(0)
+    picture = np.kron(rng.integers(0, 255, (20, 20, 3)), np.ones((20, 20, 1))).astype(np.uint8)
+    mesh = face_mesh() + np.array([200, 200, 0])
+    here = Signature.of(picture, mesh)
+    assert here.likeness(here) == pytest.approx(1, abs=1e-4)
+    brighter = Signature.of((picture * 0.7).astype(np.uint8), mesh)
+    assert here.likeness(brighter) > 0.7
+    tinted = Signature.of((picture * [1.0, 0.6, 0.6]).astype(np.uint8), mesh)
+    assert tinted.likeness(here) < here.likeness(brighter) - 0.1
+    longer = mesh * [1, 1.15, 1]
+    other_head = replace(here, shape=Signature.of(picture, longer).shape)
+    assert other_head.likeness(here) < 0.8
+    small = replace(other_head, trust=0.1)
+    assert small.likeness(here) > 0.95  # the mesh of a small face proves little
+    blended = here.blend(tinted, 1.0)
+    assert blended.likeness(tinted) == pytest.approx(1, abs=1e-4)
 
 
 def test_state_does_not_grow(scene):
