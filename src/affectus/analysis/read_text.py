@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from affectus import progress
 from affectus.analysis.plan import Source
 from affectus.analysis.read import Log, reader
 from affectus.analysis.settings import Settings
 from affectus.media import Kind
+from affectus.roles import Explainer
 from affectus.sample import Dialogue, Sample
 from affectus.timeline import Timeline
 
-_CHUNK = 1024  # samples that are held and read at a time
+_CHUNK = 512  # samples that are read at a time
+EXPLAINED = 2000  # texts of one source whose words are left out in turn
 ENGLISH = "en"
 
 
@@ -47,12 +49,25 @@ def read_text_source(source: Source, settings: Settings, log: Log) -> Timeline:
 
 
 def read_words(samples: Iterable[Sample], settings: Settings, log: Log, total: float | None) -> Timeline:
-    """Read samples of text in constant memory; a language that the reader was not trained on is flagged."""
+    """Read samples of text in constant memory.
+
+    Up to `EXPLAINED` of them are explained by the words whose absence changes the reading, which costs a reading a word;
+    more are explained by what the reader gives for nothing. A language that it was not trained on is flagged.
+    """
     parts, ordered = [], iter(samples)
+    head = list(islice(ordered, EXPLAINED + 1))
+    chosen = reader(settings.readers["text"])
+    few = len(head) <= EXPLAINED and isinstance(chosen, Explainer)
+    read = chosen.explain if few else chosen.read
+    if not few and isinstance(chosen, Explainer):
+        log.notes.append(
+            f"more than {EXPLAINED} texts: words are weighed by their share in the score, not left out in turn"
+        )
+    ordered = chain(head, ordered)
     with progress.task("words", total) as advance:
         while chunk := list(islice(ordered, _CHUNK)):
             with log.stage("text"):
-                parts.append(reader(settings.readers["text"]).read(chunk))
+                parts.append(read(chunk))
             advance(len(chunk))
     timeline = Timeline.concat(parts)
     language = (settings.language or ENGLISH).lower()
