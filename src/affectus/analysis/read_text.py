@@ -51,7 +51,7 @@ def read_text_source(source: Source, settings: Settings, log: Log) -> Timeline:
 def read_words(samples: Iterable[Sample], settings: Settings, log: Log, total: float | None) -> Timeline:
     """Read samples of text in constant memory.
 
-    Up to `EXPLAINED` of them are explained by the words whose absence changes the reading, which costs a reading a word;
+    Up to `EXPLAINED` of them are explained by the words whose absence changes the reading, at a reading a word;
     more are explained by what the reader gives for nothing. A language that it was not trained on is flagged.
     """
     parts, ordered = [], iter(samples)
