@@ -111,10 +111,17 @@ def trained_card(
         consent="; ".join(c.consent for c in corpora),
         perspective=", ".join(sorted({t.perspective for t in system.config.targets})),
         figures=tuple(figures),
-        calibration=f"fitted on the split {run.splits.get('watch')!r}" if watch else "none",
+        calibration=_calibration(system, run, watch),
         limits=("Measured on the split that it was calibrated on: use `affectus evaluate` on a test split.",),
         cost=f"{minutes:.1f} minutes on {platform.machine()}",
         parameters=sum(p.numel() for p in system.parameters()),
         size_mb=weights / 1e6,
         made=f"affectus train, seed {run.seed}",
     )
+
+
+def _calibration(system: Any, run: Run, watch: Sequence[Sample]) -> str:
+    if watch:
+        return f"fitted on the split {run.splits.get('watch')!r}"
+    fitted = any(readout.quantile is not None for readout in system.readouts)
+    return "fitted on groups of training items, each left out of a fit in turn" if fitted else "none"
