@@ -40,6 +40,7 @@ from record import Record, machine, timed
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 SCALE = "emodb-4"
+NAME = "affectus/voice-embedded"
 K = len(scale(SCALE).labels)
 ALL_LAYERS = (0, 1, 2, 3, 4)
 LAYERS = ((2,), (2, 3), (1, 2, 3))
@@ -257,14 +258,15 @@ def shipped(train: Rows, setting: Setting) -> VoiceHead:
     rows = Features(matrix(train, setting.layers, False), train.prosody, train.label, train.speaker, train.copy > 0)
     held = reader.fit_features(rows)
     assert held is not None
+    reader.name = NAME
     return reader.calibrated(*fit_to_held_out(reader.readouts, held))
 
 
-def transfer(reader: VoiceHead, rows: Rows, layers: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def transfer(reader: VoiceHead, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Scores and refusals of the shipped reader."""
-    pooled = matrix(rows, layers, False)
-    features_ = Features(pooled, rows.prosody, rows.label, rows.speaker, rows.copy > 0)
-    logits, distance = reader.answer(features_)
+    pooled = matrix(rows, reader.config.layers, False)
+    found = Features(pooled, rows.prosody, rows.label, rows.speaker, rows.copy > 0)
+    logits, distance = reader.answer(found)
     readout = reader.readouts[0]
     return readout.probabilities(logits), (distance > (readout.limit or np.inf)) | ~rows.readable
 
@@ -409,7 +411,7 @@ def card(reader: VoiceHead, measured: Sequence[Measured], cost: str) -> Checkpoi
     owned = sum(tensor.numel() for tensor in reader.owned().values())
     layers = ", ".join(map(str, reader.config.layers))
     return CheckpointCard(
-        name="affectus/voice-embedded",
+        name=NAME,
         title="Acted emotion in a voice: anger, happiness, neutral, sadness",
         system="voice-head",
         modality="voice",
@@ -458,7 +460,7 @@ def main() -> None:
     assert all(part.readable.all() for part in (*parts, foreign)), "every file of these corpora holds speech"
     clean, train, probe = parts[0], join(parts[: COPIES + 1]), parts[COPIES + 1]
     print("per-speaker standardisation", flush=True)
-    own = nested(clean, clean, probe, own_mean=True)
+    own = nested(clean, clean, clean, own_mean=True)
     print("as shipped", flush=True)
     outer = nested(train, clean, probe, own_mean=False)
     modal = Counter(setting for setting, _ in outer.choices).most_common(1)[0][0]
