@@ -66,7 +66,7 @@ def people(which: str) -> dict[str, Person]:
     if which == "dev":
         names = ("0-f1-su-ph.jpg", "0-f15-hao-ph.jpg", "15-f13-anc-ph.jpg", "45-m7-di-ph.jpg")
         return {n.split("-")[1]: moving_still(square(n), i) for i, n in enumerate(names)}
-    group = {"left": (150, 20, 220), "low": (246, 190, 220), "middle": (366, 150, 220), "front": (472, 260, 230)}
+    group = {"left": (150, 20, 220), "low": (246, 200, 185), "middle": (395, 175, 138), "front": (650, 260, 200)}
     found = {
         f"group-{k}": moving_still(square("multi_face.jpg", box), 10 + i) for i, (k, box) in enumerate(group.items())
     }
@@ -141,7 +141,8 @@ KINDS = {
 
 
 def scenes(who: dict[str, Person]) -> list[Scene]:
-    """Every kind with each person and the next two in the ring."""
+    """Every kind with each person and the next one in the ring (all pairs of four people)."""
     names = list(who)
-    pairs = sorted({tuple(sorted((a, names[(i + d) % len(names)]))) for i, a in enumerate(names) for d in (1, 2)})
+    near = (1, 2) if len(names) == 4 else (1,)
+    pairs = sorted({tuple(sorted((a, names[(i + d) % len(names)]))) for i, a in enumerate(names) for d in near})
     return [Scene(kind, pair, place) for kind, place in KINDS.items() for pair in pairs]

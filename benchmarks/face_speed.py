@@ -114,8 +114,8 @@ def main() -> None:
         name="face-speed",
         title="Speed of the face path",
         method=f"Real clips of one face, scaled to {SIZE[0]}×{SIZE[1]}, up to {FRAMES} frames decoded into memory "
-        "first. Timed: tracker (BlazeFace `back` every fifth frame, FaceMesh on every frame, appearance, crop), expression "
-        "(mini-Xception on the face and its mirror image, every frame), coefficients, tables. "
+        "first. Timed: tracker (BlazeFace `back` every fifth frame, FaceMesh on every frame, appearance, crop), "
+        "expression (mini-Xception on the face and its mirror image, every frame), coefficients, tables. "
         f"Best of {REPEATS} runs.",
         rows=rows,
         notes=(
