@@ -33,11 +33,13 @@ def shown(*, quiet: bool = False) -> Iterator[None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as _live:
-        try:
-            yield
-        finally:
-            _live = None
+    _live = Progress(*columns, console=Console(stderr=True), transient=True)
+    try:
+        yield
+    finally:
+        if _live.live.is_started:
+            _live.stop()
+        _live = None
 
 
 @contextmanager
@@ -52,6 +54,7 @@ def task(name: str, total: float | None = None) -> Iterator[Callable[[float], No
         yield lambda amount: None
         return
     live = _live
+    live.start()  # at the first piece of work, so that a job without any leaves no trace; again is harmless
     bar = live.add_task(name, total=total)
     try:
         yield lambda amount: live.advance(bar, amount)

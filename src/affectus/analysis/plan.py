@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from affectus.errors import AffectusError, FileError
+from affectus.errors import AffectusError, FileError, InputError
 from affectus.media import SUFFIXES, Kind, probe, sniff
 
 # Measured on two cores of an AMD EPYC (Zen 3), see benchmarks/results; they only feed the estimate shown before a job.
@@ -129,7 +129,10 @@ def collect(inputs: Sequence[Path | str], *, jobs: int = 1, fps: float = 10.0, s
 
     Raises:
         FileError: If a given path does not exist.
+        InputError: If jobs is below 1.
     """
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}", allowed="1 or more")
     sources: list[Source] = []
     failures: list[Failure] = []
     ignored = 0

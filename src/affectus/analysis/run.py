@@ -104,8 +104,6 @@ def run(
 ) -> Result:
     """Plan, read, write. See `analyze`; `plan` is used when it was made already."""
     chosen = _check_formats(formats)
-    if jobs < 1:
-        raise InputError(f"jobs is {jobs}", allowed="1 or more")
     if resume and out is None:
         raise InputError("resume was asked for without a results folder", remedy="pass out=… (--out DIR)")
     plan = plan or collect(inputs, jobs=jobs, fps=settings.fps, skip=[out] if out else [])

@@ -67,7 +67,9 @@ def analyze(
         result = run(list(inputs), settings, out=out, formats=names, jobs=jobs, resume=resume, plan=plan)
     if result.failures and len(result.parts) + len(result.failures) == 1:
         only = result.failures[0]
-        raise FileError(only.cause if only.file in only.cause else f"{only.file}: {only.cause}", remedy=only.remedy)
+        raise FileError(
+            only.cause if Path(only.file).name in only.cause else f"{only.file}: {only.cause}", remedy=only.remedy
+        )
     if not quiet:
         _show(result, out)
     for failure in result.failures:
