@@ -50,7 +50,7 @@ def task(name: str, total: float | None = None) -> Iterator[Callable[[float], No
         name: What is being done.
         total: Amount in all, or None when it isn't known.
     """
-    if _live is None:
+    if _live is None or total == 0:
         yield lambda amount: None
         return
     live = _live
