@@ -33,7 +33,8 @@ def shown(*, quiet: bool = False) -> Iterator[None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    _live = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    _live = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     try:
         yield
     finally:
