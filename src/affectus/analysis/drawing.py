@@ -197,9 +197,10 @@ def affect_plane(group: Sequence[Lane]) -> Markup | None:
 
 def distribution_bars(found: Distribution, of: str, most: int = 7) -> Markup:
     """Bars of the mean scores with their intervals."""
-    row, left, full = 21, 96, 190
+    row, full = 21, 190
     parts: list[Markup] = []
     count = min(most, len(found.labels))
+    left = max(96.0, _LETTER * max((len(label) for label in found.labels[:count]), default=0) + 14)
     for i in range(count):
         label, mean, y = found.labels[i], float(found.mean[i]), i * row
         interval = "" if np.isnan(found.low[i]) else f" ({found.low[i]:.2f}–{found.high[i]:.2f})"
@@ -217,7 +218,7 @@ def distribution_bars(found: Distribution, of: str, most: int = 7) -> Markup:
             parts.append(tag("line", x1=low, x2=high, y1=middle, y2=middle, class_="whisker"))
             parts += [tag("line", x1=v, x2=v, y1=middle - 3, y2=middle + 3, class_="whisker") for v in (low, high)]
         parts.append(tag("text", f"{mean:.2f}", x=left + end * full + 6, y=y + 14, class_="value"))
-    size = f"0 0 {left + full + 40} {count * row}"
+    size = f"0 0 {left + full + 40:g} {count * row}"
     return tag("svg", *parts, viewBox=size, class_="bars", role="img", aria_label="Mean probability of each label")
 
 
