@@ -16,6 +16,7 @@ from affectus.analysis.lanes import Lane
 from affectus.analysis.palette import COLOURS, families, family
 
 WIDTH, GUTTER = 960, 92
+_LETTER = 6.4  # width of a letter of a label, in units of the drawings
 MOST_BARS = 320  # bars of one lane; more readings are drawn as means over equal stretches
 _HEIGHT = {"fused": 30}
 _THIN = 20
