@@ -1,4 +1,5 @@
 import csv
+import errno
 import os
 
 import numpy as np
@@ -133,6 +134,42 @@ def test_a_transcript_needs_exactly_one_medium(folder, reader, tmp_path):
     srt.write_text("1\n00:00:00,000 --> 00:00:01,000\nhi\n")
     with pytest.raises(InputError, match="0 media"):
         analyze(folder / "1.txt", transcript=srt)
+
+
+def test_a_disk_that_fills_up_loses_nothing(folder, reader, tmp_path, monkeypatch):
+    out, real, writes = tmp_path / "out", os.fsync, []
+
+    def filling(handle):
+        writes.append(handle)
+        if len(writes) > 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", filling)
+    with pytest.raises(OutputError, match=r"disk is full.*--resume"):
+        analyze(folder, out=out)
+    assert not list(out.rglob("*.part"))
+    done = len(list((out / PARTS).glob("*.json")))
+    assert done == 2
+    monkeypatch.setattr(os, "fsync", real)
+    reader.seen.clear()
+    assert len(analyze(folder, out=out, resume=True)) == 5
+    assert len(reader.seen) == 5 - done
+
+
+def test_a_refused_folder_is_named(folder, reader, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(OutputError, match="no permission"):
+        analyze(folder / "1.txt", out=tmp_path / "out")
+
+
+def test_a_file_that_vanishes_during_the_job_is_a_failure(folder, reader, tmp_path):
+    globals()["reader"].errors = {"2.txt": FileNotFoundError(errno.ENOENT, "No such file", "2.txt")}
+    with pytest.warns(UserWarning, match=r"2\.txt"):
+        assert len(analyze(folder, out=tmp_path / "out")) == 4
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
