@@ -164,7 +164,7 @@ class Sections:
         return list(self.timeline[np.array(rows, int)]) if rows else []
 
     def _draw_people(self, section: Section, own: Sequence[Lane]) -> None:
-        tracks = list(dict.fromkeys(lane.track for lane in own))
+        tracks = _by_readings(own)
         section.people_left_out = max(0, len(tracks) - MOST_PEOPLE)
         spans = {}
         for timed in {lane.timed for lane in own}:
@@ -297,3 +297,11 @@ def _json(drawn: dict[str, Any]) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def _by_readings(own: Sequence[Lane]) -> list[str]:
+    """Tracks, those with the most readings first."""
+    readings: dict[str, int] = {}
+    for lane in own:
+        readings[lane.track] = readings.get(lane.track, 0) + len(lane)
+    return sorted(readings, key=lambda track: -readings[track])
