@@ -66,7 +66,7 @@ class VoiceHeadConfig(Config):
     backbone_hash: str = ""
     layers: tuple[int, ...] = (2, 3)
     prosody: bool = False
-    strength: Annotated[float, Field(gt=0)] = 0.03
+    strength: Annotated[float, Field(gt=0)] = 0.3
     components: Annotated[int, Field(ge=1)] = 60
     window: Annotated[float, Field(ge=1, le=30)] = 10.0
     derived: tuple[str, ...] = ()
