@@ -162,7 +162,7 @@ def build(name: str, /, **changes: Any) -> System:
     if changes:
         config = parse_config(type(config), {**asdict(config), **changes})
     system = cls(config, **_parts(config))
-    system.name = name
+    system.name = system.variant = name
     return system
 
 
