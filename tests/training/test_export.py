@@ -16,6 +16,7 @@ from affectus.registry import build
 from affectus.runtime import OnnxReader
 from affectus.sample import Dialogue, Sample
 from affectus.taxonomy import Target
+from affectus.training import bert_graph
 from affectus.training.export import export
 
 TEXTS = ["I can't believe you did that for me!", "no", "", "so " * 90, "grüße 😀", "Why?"]
@@ -44,6 +45,40 @@ def test_the_graph_computes_what_torch_computes(tmp_path: Path, int8: bool, tole
             assert a.flags == b.flags
             assert [e.text for e in a.evidence] == [e.text for e in b.evidence]
             assert np.allclose([e.weight for e in a.evidence], [e.weight for e in b.evidence], atol=1e-4)
+
+
+def test_smoothing_tames_outliers_in_a_quantised_layer() -> None:
+    """With one channel a hundred times too large, the int8 product is far nearer to the exact one."""
+    import onnx
+    import onnxruntime
+
+    rng = np.random.default_rng(0)
+    x, weight = rng.normal(size=(50, 64)).astype(np.float32), rng.normal(size=(64, 16)).astype(np.float32)
+    x[:, 3] *= 100
+    weight[3] /= 100
+    gaps = {}
+    for name, ranges in (("plain", {}), ("smoothed", {"layer": np.abs(x).max(0)})):
+        graph = bert_graph._Graph(int8=True, ranges=ranges)
+        out = graph.linear("x", weight, np.zeros(16, np.float32), "layer")
+        ends = [
+            onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["n", k]) for n, k in (("x", 64), (out, 16))
+        ]
+        constants = [onnx.numpy_helper.from_array(v, k) for k, v in graph.constants.items()]
+        made = onnx.helper.make_graph(graph.nodes, "layer", ends[:1], ends[1:], constants)
+        opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.microsoft", 1)]
+        model = onnx.helper.make_model(made, opset_imports=opsets, ir_version=9).SerializeToString()
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        gaps[name] = np.abs(session.run(None, {"x": x})[0] - x @ weight).mean()
+    assert gaps["smoothed"] < 0.2 * gaps["plain"]
+
+
+def test_ranges_cover_every_quantised_layer() -> None:
+    system = build("text-classifier/tiny").eval()
+    ranges = bert_graph.input_ranges(system, [Sample(id="a", text="some words"), Sample(id="b", text="more")])
+    assert len(ranges) == 4 * system.backbone.config.num_hidden_layers
+    assert {len(r) for r in ranges.values()} == {32, 64}
+    assert all((r > 0).all() for r in ranges.values())
+    assert not any(m._forward_pre_hooks for m in system.modules())
 
 
 def test_order_does_not_depend_on_batches(folder: Path) -> None:

@@ -1,13 +1,16 @@
 """A text classifier on a BERT encoder as an ONNX graph, written node by node in onnxruntime's fused operators.
 
 The general exporter of torch gives some three hundred small nodes that no optimiser of onnxruntime fuses fully; this
-graph has ten a layer. In its int8 form weights are symmetric 7-bit numbers with a scale a column (so that the sums of
-pairs that processors without VNNI form can't overflow), activations are quantised at run time, embeddings are 8-bit
-with a scale a row, and the heads stay in float32.
+graph has ten a layer. In its int8 form weights are symmetric with a scale a column, activations are quantised at run
+time, embeddings are 8-bit with a scale a row, and the heads stay in float32. A few channels of BERT's activations are
+far larger than the rest and would take the whole range for themselves; where the ranges are known, these channels are
+made smaller and their weights larger, which leaves the product as it is (the idea of Xiao et al. 2023, SmoothQuant,
+arXiv:2211.10438, applied to outliers alone).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,19 +19,26 @@ from affectus.errors import ConfigError, require
 
 if TYPE_CHECKING:
     import onnx
+    from torch import Tensor
 
+    from affectus.sample import Sample
     from affectus.systems.text_classifier import TextClassifier
 
 _FUSED = "com.microsoft"
 _OPSETS = {"": 17, _FUSED: 1}
 _IR = 9
-_STEPS = 63  # largest weight in int8: 7 bits with sign
+_STEPS = 127  # largest weight in int8
+# Channels over this quantile of the ranges are outliers, and are brought nearer to it by this power. Of nine choices
+# this one gave the logits of 1,500 GoEmotions dev texts that are nearest to float32: mean distance 0.050 against 0.097
+# without smoothing.
+_OUTLIERS, _OUTLIERS_AFTER_GELU, _POWER = 0.8, 0.9, 0.7
 
 
 class _Graph:
     """Nodes and constants under construction; every method returns the name of its output."""
 
-    def __init__(self, *, int8: bool) -> None:
+    def __init__(self, *, int8: bool, ranges: Mapping[str, np.ndarray]) -> None:
+        self.ranges = ranges if int8 else {}
         self.onnx = require("onnx", extra="train", purpose="exporting a checkpoint")
         self.int8 = int8
         self.nodes: list[Any] = []
@@ -53,8 +63,17 @@ class _Graph:
         values = np.clip(np.round(weight / scale), -_STEPS, _STEPS).astype(np.int8)
         return self.constant(f"{name}.int8", values), self.constant(f"{name}.scale", scale.astype(np.float32))
 
-    def linear(self, x: str, weight: np.ndarray, bias: np.ndarray, name: str) -> str:
-        """X · weight + bias with weight (in, out)."""
+    def smoothed(self, x: str, weight: np.ndarray, name: str, outliers: float = _OUTLIERS) -> tuple[str, np.ndarray]:
+        """The same product as x / s and s · weight, with s above 1 where a channel is an outlier."""
+        if name not in self.ranges:
+            return x, weight
+        typical = max(float(np.quantile(self.ranges[name], outliers)), 1e-6)
+        s = np.maximum(self.ranges[name] / typical, 1).astype(np.float32) ** np.float32(_POWER)
+        return self.add("Mul", [x, self.constant(f"{name}.smooth", 1 / s)], f"{name}.even"), weight * s[:, None]
+
+    def linear(self, x: str, weight: np.ndarray, bias: np.ndarray, name: str, outliers: float = _OUTLIERS) -> str:
+        """The product of x and a weight (in, out), plus the bias."""
+        x, weight = self.smoothed(x, weight, name, outliers)
         shift = self.constant(f"{name}.bias", bias)
         if self.int8:
             values, scale = self.columns(name, weight)
@@ -64,6 +83,7 @@ class _Graph:
 
     def attention(self, x: str, weight: np.ndarray, bias: np.ndarray, mask: str, heads: int, name: str) -> str:
         """Self-attention up to, and without, its output layer; weight (in, 3 · out) holds queries, keys, values."""
+        x, weight = self.smoothed(x, weight, name)
         shift = self.constant(f"{name}.bias", bias)
         if self.int8:
             values, scale = self.columns(name, weight)
@@ -84,7 +104,9 @@ class _Graph:
         return self.add("Mul", [wide, scales], name)
 
 
-def bert_graph(system: TextClassifier, *, int8: bool) -> onnx.ModelProto:
+def bert_graph(
+    system: TextClassifier, *, int8: bool, ranges: Mapping[str, np.ndarray] | None = None
+) -> onnx.ModelProto:
     """The graph of a trained text classifier.
 
     Inputs `ids` (rows, tokens) int64, `valid` and `content` (rows, tokens) bool; outputs as `TextClassifier.forward`,
@@ -93,6 +115,7 @@ def bert_graph(system: TextClassifier, *, int8: bool) -> onnx.ModelProto:
     Args:
         system: The classifier.
         int8: Quantise; else float32.
+        ranges: From `input_ranges`; None quantises activations as they are.
 
     Raises:
         ConfigError: If the encoder is no plain BERT.
@@ -105,7 +128,7 @@ def bert_graph(system: TextClassifier, *, int8: bool) -> onnx.ModelProto:
             remedy="keep the safetensors checkpoint, which is read with torch",
         )
     w = {k.removeprefix("backbone."): v.detach().cpu().float().numpy() for k, v in system.state_dict().items()}
-    g = _Graph(int8=int8)
+    g = _Graph(int8=int8, ranges=ranges or {})
     helper, types = g.onnx.helper, g.onnx.TensorProto
 
     # Embeddings: words + positions (with the one segment folded in), normalised.
@@ -138,7 +161,8 @@ def bert_graph(system: TextClassifier, *, int8: bool) -> onnx.ModelProto:
         x = _added(g, w, heads, x, f"{at}.attention.output", config.layer_norm_eps)
         inner = f"{at}.intermediate.dense"
         wide = g.linear(x, w[f"{inner}.weight"].T, w[f"{inner}.bias"], inner)
-        x = _added(g, w, g.add("Gelu", [wide], f"{inner}.gelu"), x, f"{at}.output", config.layer_norm_eps)
+        bent = g.add("Gelu", [wide], f"{inner}.gelu")
+        x = _added(g, w, bent, x, f"{at}.output", config.layer_norm_eps, _OUTLIERS_AFTER_GELU)
 
     # Heads: the summand of each token, and their sum with the bias.
     content = g.add("Cast", ["content"], "content.float", to=types.FLOAT)
@@ -166,12 +190,58 @@ def bert_graph(system: TextClassifier, *, int8: bool) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=opsets, ir_version=_IR, producer_name="affectus")
 
 
+def input_ranges(system: TextClassifier, samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """Largest absolute value of each input channel of each quantised layer, over the tokens of some texts.
+
+    Args:
+        system: The classifier.
+        samples: Texts of the kind that will be read; a few hundred do.
+
+    Returns:
+        Name of the layer in the graph → (channels,).
+    """
+    found: dict[str, Tensor] = {}
+
+    def watch(name: str) -> Callable[..., None]:
+        def hook(_: Any, inputs: tuple[Tensor, ...]) -> None:
+            largest = inputs[0].detach().flatten(0, -2).abs().amax(0)
+            found[name] = largest.maximum(found[name]) if name in found else largest
+
+        return hook
+
+    handles = []
+    for i, layer in enumerate(system.backbone.encoder.layer):
+        at = f"encoder.layer.{i}"
+        for name, module in (
+            (f"{at}.attention", layer.attention.self.query),
+            (f"{at}.attention.output.dense", layer.attention.output.dense),
+            (f"{at}.intermediate.dense", layer.intermediate.dense),
+            (f"{at}.output.dense", layer.output.dense),
+        ):
+            handles.append(module.register_forward_pre_hook(watch(name)))
+    try:
+        for _ in system.run(samples, batch_size=1):  # one at a time: padding is no text
+            pass
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: value.cpu().numpy() for name, value in found.items()}
+
+
 def _norm(g: _Graph, w: dict[str, np.ndarray], name: str) -> list[str]:
     return [g.constant(f"{name}.{part}", w[f"{name}.{part}"]) for part in ("weight", "bias")]
 
 
-def _added(g: _Graph, w: dict[str, np.ndarray], x: str, skip: str, name: str, epsilon: float) -> str:
+def _added(
+    g: _Graph,
+    w: dict[str, np.ndarray],
+    x: str,
+    skip: str,
+    name: str,
+    epsilon: float,
+    outliers: float = _OUTLIERS,
+) -> str:
     """LayerNorm(dense(x) + skip)."""
-    dense = g.linear(x, w[f"{name}.dense.weight"].T, w[f"{name}.dense.bias"], f"{name}.dense")
+    dense = g.linear(x, w[f"{name}.dense.weight"].T, w[f"{name}.dense.bias"], f"{name}.dense", outliers)
     norm = _norm(g, w, f"{name}.LayerNorm")
     return g.add("SkipLayerNormalization", [dense, skip, *norm], f"{name}.sum", epsilon=epsilon)
