@@ -19,6 +19,8 @@ from affectus.sample import Span
 from affectus.taxonomy import Perspective, Scale, scale
 from affectus.timeline import Timeline
 
+STRANGE = "abstained:out-of-distribution"
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -117,7 +119,7 @@ class Readout:
         out: list[str | None] = [None] * len(p)
         for i, row in enumerate(p):
             if self.limit is not None and distance is not None and distance[i] > self.limit:
-                out[i] = "abstained:out-of-distribution"
+                out[i] = STRANGE
             elif self.of.kind != "level" and row.max() < self.floor:
                 out[i] = "abstained:low-confidence"
         return out
@@ -166,13 +168,15 @@ def read_out(
         scores[readout.scale] = p
         if readout.of.kind == "level":
             continue
-        decided = readout.decide(p)
+        decided, chosen = readout.decide(p), readout.sets(p)
         for i, reason in enumerate(readout.abstentions(p, distance)):
             if reason:
                 decided[i] = []
                 warned[i] += [reason] if reason not in warned[i] else []
+            if reason == STRANGE and chosen is not None:
+                # The guarantee holds for speech, faces, texts like those it was fitted on: here nothing is excluded.
+                chosen[i] = list(readout.of.labels)
         labels[readout.scale] = decided
-        chosen = readout.sets(p)
         if chosen is not None:
             sets[readout.scale] = chosen
     for name in derived or {}:

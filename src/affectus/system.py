@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from huggingface_hub import PyTorchModelHubMixin, snapshot_download
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from affectus.atomic import writing
 from affectus.batch import Batch, Collate
 from affectus.config import Config, Ref, parse_config
 from affectus.errors import CheckpointError, ConfigError
@@ -92,10 +93,10 @@ class System(nn.Module, PyTorchModelHubMixin):
         if self.name != variant:
             row["checkpoint"] = self.name
         row["readouts"] = [r.to_dict() for r in self.readouts]
-        (folder / "config.json").write_text(json.dumps(row, indent=1, ensure_ascii=False), encoding="utf-8")
-        save_file(
-            {k: v.detach().cpu().contiguous().clone() for k, v in self.owned().items()}, folder / "model.safetensors"
-        )
+        with writing(folder / "config.json") as file:
+            json.dump(row, file, indent=1, ensure_ascii=False)
+        with writing(folder / "model.safetensors", "wb") as file:
+            file.write(save({k: v.detach().cpu().contiguous().clone() for k, v in self.owned().items()}))
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:

@@ -57,6 +57,16 @@ def test_abstention_empties_the_decision_and_flags_the_row():
     assert timeline[2].top == "anger"
 
 
+def test_out_of_distribution_no_label_is_excluded():
+    readout = Readout("emodb-4", "intended", quantile=0.5, limit=3.0)
+    x = np.log(np.array([[0.9, 0.05, 0.03, 0.02]] * 2))
+    spans = [Span("a", None, i) for i in range(2)]
+    distance = np.array([1.0, 9.0])
+    timeline = read_out(spans, {"emodb-4": x}, [readout], by="r", modality="voice", distance=distance)
+    assert timeline[0].sets["emodb-4"] == ("anger",)
+    assert set(timeline[1].sets["emodb-4"]) == set(readout.of.labels)
+
+
 def test_wrong_lengths_are_refused():
     with pytest.raises(ConfigError, match="thresholds"):
         Readout("emodb-4", "intended", thresholds=(0.5,))
