@@ -71,9 +71,9 @@ def parse(path: Path, module: str) -> Entry:
     try:
         fields = {keyword.arg: ast.literal_eval(keyword.value) for keyword in card.keywords if keyword.arg}
         names = tuple(ast.literal_eval(key) for key in variants.keys if key is not None)
-    except ValueError as error:
-        raise ConfigError(f"CARD or VARIANTS of {path.name} is not literal: {error}") from error
-    return Entry(Card(**fields), names, module)
+        return Entry(Card(**fields), names, module)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"CARD or VARIANTS of {path.name} is not literal or not complete: {error}") from error
 
 
 @cache
