@@ -111,11 +111,17 @@ def main() -> None:
                 print(rows[-1], flush=True)
                 path.unlink()
     notes = [f"Bar: under {BAR} GiB at 60 minutes, time linear in length."]
-    draw(rows)
-    Record("long-file", "Memory and time over length", __doc__.split("\n\n")[1].replace("\n", " "), rows, notes).write()
+    draw(rows, "-".join(chosen.kinds))
+    Record(
+        f"long-file-{'-'.join(chosen.kinds)}",
+        "Memory and time over length",
+        __doc__.split("\n\n")[1].replace("\n", " "),
+        rows,
+        notes,
+    ).write()
 
 
-def draw(rows: list[dict[str, float]]) -> None:
+def draw(rows: list[dict[str, float]], name: str) -> None:
     """The curve as a picture beside the result."""
     import matplotlib
 
@@ -136,7 +142,7 @@ def draw(rows: list[dict[str, float]]) -> None:
     right.axhline(BAR, color="grey", linestyle=":")
     left.legend(frameon=False)
     RESULTS.mkdir(exist_ok=True)
-    figure.savefig(RESULTS / f"{datetime.now(UTC).date().isoformat()}-long-file.png", dpi=110)
+    figure.savefig(RESULTS / f"{datetime.now(UTC).date().isoformat()}-long-file-{name}.png", dpi=110)
 
 
 if __name__ == "__main__":
