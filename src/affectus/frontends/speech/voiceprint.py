@@ -6,8 +6,10 @@ projected and normalised: 256 numbers whose cosine tells voices apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,13 +90,24 @@ class VoiceEncoder:
     def _encode(self, windows: np.ndarray, gains: np.ndarray) -> np.ndarray:
         torch = self._torch
         out = [np.zeros((0, SIZE), np.float32)]
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread(torch):
             for start in range(0, len(windows), _BATCH):
                 batch = windows[start : start + _BATCH] * gains[start : start + _BATCH, None, None]
                 state = self._net["lstm"](torch.from_numpy(np.ascontiguousarray(batch, np.float32)))[1][0][-1]
                 out.append(torch.relu(self._net["linear"](state)).numpy())
         prints = np.concatenate(out)
         return prints / np.maximum(np.linalg.norm(prints, axis=1, keepdims=True), 1e-9)
+
+
+@contextmanager
+def _one_thread(torch: Any) -> Iterator[None]:
+    """480 small steps wait for each other: a second thread spins at their barriers and makes them slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _gains(wave: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
