@@ -114,7 +114,7 @@ def main() -> None:
     draw(rows, "-".join(chosen.kinds))
     Record(
         f"long-file-{'-'.join(chosen.kinds)}",
-        "Memory and time over length",
+        f"Memory and time over length: {' and '.join(chosen.kinds)}",
         __doc__.split("\n\n")[1].replace("\n", " "),
         rows,
         notes,

@@ -26,7 +26,8 @@ SPEED: dict[str, tuple[str, ...]] = {
     "text-speed": ("how", "threads", "pipeline, ms a text", "ours, ms a text", "ratio", "bar"),
     "voice-path": ("stage", "seconds", "real-time factor", "share"),
     "face-speed": ("video", "threads", "frames a second", "processor ms a frame"),
-    "long-file": ("kind", "minutes", "real-time factor", "peak GiB"),
+    "long-file-audio": ("kind", "minutes", "real-time factor", "peak GiB"),
+    "long-file-video": ("kind", "minutes", "real-time factor", "peak GiB"),
     "startup": ("start", "warm s", "cold s"),
 }
 """Name of a benchmark → the columns of its first table that the README shows."""

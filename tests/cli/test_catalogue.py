@@ -25,7 +25,8 @@ def test_cards(run):
 
 
 def test_checkpoints_show_a_known_figure(run):
-    for row in json.loads(run("systems", "--checkpoints", "--json")[1]):
+    rows = json.loads(run("systems", "--checkpoints", "--json")[1])
+    for row in [r for r in rows if "affectus/weights" in r["folder"]]:
         assert row["known"], f"{row['checkpoint']} shows no measured figure"
         assert json.loads(run("card", row["checkpoint"], "--json")[1])["name"] == row["checkpoint"]
         assert "Measured" in run("card", row["checkpoint"])[1]

@@ -41,7 +41,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     names = {}
     exec(compile(code, "README.md", "exec"), names)
     printed = capsys.readouterr().out
-    assert "gratitude" in printed
+    assert "surprise" in printed
     assert "person-" in printed
     assert (tmp_path / "clip.eaf").is_file()
     assert len(names["table"]) > 10

@@ -150,7 +150,7 @@ def _explained(name: str) -> Iterator[None]:
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CheckpointError(
             f"{name!r} can't be loaded: {_first_line(error)}",
-            remedy="check the name; files must be safetensors; a hub repository is downloaded only with HF_HUB_OFFLINE=0",
+            remedy="check the name; files must be safetensors; a hub id is downloaded only with HF_HUB_OFFLINE=0",
         ) from error
 
 

@@ -43,10 +43,15 @@ def _systems(role: str | None, modality: str | None, match: str) -> list[dict[st
 
 def _checkpoints() -> list[dict[str, Any]]:
     from affectus import registry
+    from affectus.errors import CheckpointError
 
     rows = []
     for name, folder in sorted(registry.checkpoints().items()):
-        card = registry.card(name)
+        try:
+            card = registry.card(name)
+        except CheckpointError:  # an unfinished or hand-made folder of the user's own
+            rows.append({"checkpoint": name, "system": "", "title": "no card", "known": "", "folder": str(folder)})
+            continue
         headline = [f for f in getattr(card, "figures", ()) if f.headline]
         known = f"{headline[0].metric} {headline[0].value:.3f} on {headline[0].data}" if headline else ""
         rows.append(

@@ -19,7 +19,7 @@ import numpy as np
 from affectus.frontends.faces.head import NOSE_BASE, head_frame
 from affectus.frontends.faces.track import FaceFrame
 from affectus.sample import Span
-from affectus.taxonomy import Scale, register_scale, scale
+from affectus.taxonomy import scale
 from affectus.timeline import Timeline
 
 RIG = "arkit-52"
@@ -27,18 +27,7 @@ BY = "geometric"
 
 _CHUNK = 4096  # rows that are kept as arrays before they become a table
 
-HEAD_POSE = register_scale(
-    Scale(
-        "head-pose",
-        ("yaw", "pitch", "roll"),
-        "level",
-        low=-180.0,
-        high=180.0,
-        unit="degree",
-        source="Affectus: rigid frame of a face mesh; yaw positive to the person's left, pitch positive downwards, "
-        "roll positive to the person's left shoulder",
-    )
-)
+HEAD_POSE = scale("head-pose")
 
 # -- landmarks (indices of the 468-point mesh; right and left are the person's own) ------------------------------------
 _CHIN = 152
