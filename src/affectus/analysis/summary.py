@@ -30,7 +30,7 @@ def summarize(timeline: Timeline) -> list[tuple[str, ...]]:
 def _row(affects: list[Affect]) -> tuple[str, str, str, str]:
     counts = Counter(label for affect in affects for label in affect.labels)
     most = ", ".join(f"{label} {n / len(affects):.0%}" for label, n in counts.most_common(3))
-    scored = [(affect.scores[affect.target][affect.top], affect) for affect in affects if affect.target and affect.top]
+    scored = [(affect.scores[affect.target or ""][affect.top or ""], affect) for affect in affects if _decides(affect)]
     strongest = ""
     if scored:
         p, affect = max(scored, key=lambda pair: pair[0])
@@ -44,3 +44,7 @@ def _row(affects: list[Affect]) -> tuple[str, str, str, str]:
         strongest = f"{affect.top} {p:.2f}{where}"
     abstained = sum(affect.abstained for affect in affects)
     return str(len(affects)), most, strongest, str(abstained) if abstained else ""
+
+
+def _decides(affect: Affect) -> bool:
+    return bool(affect.target and affect.top) and not affect.abstained
