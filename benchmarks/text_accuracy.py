@@ -228,7 +228,8 @@ def card(figures: Sequence[Measured], folder: Path, seconds: float) -> Checkpoin
         "benchmarks/text_speed.py",
         parameters=22_576_156,
         size_mb=size,
-        made="2026-11-23, affectus train recipes/text-classifier/goemotions.yaml --data goemotions --onnx, seed 0",
+        made="2026-11-23, affectus train recipes/text-classifier/goemotions.yaml --data goemotions --onnx "
+        "(runs `first` and `longer`, seeds 0 and 1)",
     )
 
 
