@@ -21,7 +21,7 @@ def folder(tmp_path):
     place.mkdir()
     for i in range(FILES):
         (place / f"{i:02}.txt").write_text(
-            " ".join(f"This is sentence {j} of text {i}, and I love it." for j in range(120))
+            " ".join(f"This is sentence {j} of text {i}, and I love it." for j in range(25))
         )
     return place
 
