@@ -1,4 +1,4 @@
-"""Start-up of the command line, cold (page cache dropped, needs root) and warm: median of five whole processes.
+"""Start-up of the command line, cold (page cache dropped, needs root) and warm: median of three whole processes.
 
 python benchmarks/startup.py
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from record import Record
 
-RUNS = 5
+RUNS = 3
 CACHES = Path("/proc/sys/vm/drop_caches")
 
 
