@@ -34,6 +34,21 @@ def test_rows_get_the_scale_and_abstentions_stay():
     assert mapped[2].flags == ()
 
 
+def test_a_label_that_the_map_drops_leaves_no_decision():
+    calm = Timeline.build(
+        [("a", "p", None, 0.0, 1.0)],
+        {"emodb-4": np.array([[0.2, 0.05, 0.7, 0.05]])},
+        perspective="intended",
+        by="v",
+        modality="voice",
+        labels={"emodb-4": [["neutral"]]},
+    )
+    mapped = on_labels(calm, "ekman-6")[0]
+    assert mapped.labels == ()
+    assert "lost:neutral" in mapped.flags
+    assert mapped.top == "anger"
+
+
 def test_unknown_and_unreachable_scales_are_refused():
     with pytest.raises(UnknownName, match="ekman-6"):
         on_labels(rows(), "ekmann-6")

@@ -17,7 +17,8 @@ def reachable(target: str) -> list[str]:
 def on_labels(timeline: Timeline, name: str) -> Timeline:
     """Add a scale to every row that can be mapped onto it, and make it the first target there.
 
-    What a row was decided to be follows from its own decision: an abstention stays one. The first scale of the row that
+    What a row was decided to be follows from its own decision: an abstention stays one, and a label that the map drops
+    leaves none (flag `lost:label`). The first scale of the row that
     has a map is
     used, its own target before derived ones, and the map is named in a flag `mapped:source→target`.
 
@@ -47,13 +48,20 @@ def on_labels(timeline: Timeline, name: str) -> Timeline:
             f"no reading can be mapped onto {name!r}", allowed=f"scales that {', '.join(read)} have maps to"
         )
     flags = [list(f or ()) for f in timeline.column("flags")]
+    held = set(timeline.table.column_names)
+    own_decisions = {s.name: timeline.column(f"{s.name}.labels") for s in sources if f"{s.name}.labels" in held}
     decided: list[list[str] | None] = []
     for row, use in enumerate(used):
         if use is None:
             decided.append(None)
             continue
         flags[row].append(f"mapped:{use}")
+        origin = use.split("→")[0]
+        chosen = own_decisions[origin][row] if origin in own_decisions else None
         quiet = any(f.startswith("abstained") for f in flags[row])
+        if chosen and not set(chosen) & set(scale_map(origin, name).rows):
+            quiet = True  # what was decided has no name there: its leftovers are no decision
+            flags[row].append("lost:" + ",".join(chosen))
         decided.append([] if quiet else _decide(scores[row], of.labels, of.kind))
     out = timeline.set_column("flags", flags).set_scores(of, scores, labels=decided)
     return out.set_column("target", [name if use else old for use, old in zip(used, own, strict=True)])
