@@ -45,10 +45,16 @@ class Entry:
     variants: tuple[str, ...]
     module: str
 
-    def load(self) -> tuple[type[System], dict[str, Any]]:
-        """Import the module; its class and its configurations by variant."""
+    def load(self, variant: str = "") -> tuple[type[System], dict[str, Any]]:
+        """Import the module; the class of a variant and the configurations of all.
+
+        A file may hold several classes, for example a network that is only trained before another: a variant belongs to
+        the class whose `Config` its configuration is, else to the one that the card names.
+        """
         module = importlib.import_module(self.module)
-        return getattr(module, self.card.cls), module.VARIANTS
+        kind = type(module.VARIANTS[variant]) if variant in module.VARIANTS else None
+        own = [c for c in vars(module).values() if isinstance(c, type) and vars(c).get("Config") is kind]
+        return own[0] if kind is not None and own else getattr(module, self.card.cls), module.VARIANTS
 
 
 def parse(path: Path, module: str) -> Entry:
@@ -157,7 +163,7 @@ def build(name: str, /, **changes: Any) -> System:
     variant = name.partition("/")[2]
     if variant not in found.variants:
         raise unknown(f"variant of {found.card.system!r}", variant, found.variants, listing="affectus systems")
-    cls, variants = found.load()
+    cls, variants = found.load(variant)
     config = variants[variant]
     if changes:
         config = parse_config(type(config), {**asdict(config), **changes})
@@ -231,7 +237,7 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
         from affectus.runtime import OnnxReader
 
         return OnnxReader.open(folder)
-    cls, _ = entry(system).load()
+    cls, _ = entry(system).load(str(row.get("variant", "")).partition("/")[2])
     from affectus.config import parse_config
 
     config = parse_config(cls.Config, row["config"])

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -24,6 +23,7 @@ from affectus.config import Config
 from affectus.errors import ConfigError
 from affectus.frontends.tokens import TextCollate
 from affectus.frontends.words import join_windows, read_words
+from affectus.nn.losses import loss_on
 from affectus.sample import Item
 from affectus.system import System
 from affectus.taxonomy import Target, scale
@@ -129,27 +129,6 @@ class TextClassifier(System):
             by=self.name,
             derived=self.config.derived,
         )
-
-
-def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
-    """Loss of one target; rows and labels without gold (NaN) do not count.
-
-    Args:
-        logits: (b, k).
-        gold: (b, k) scores, NaN where unknown.
-        kind: `any-of`: binary cross-entropy, mean over labels; `one-of`: cross-entropy with the gold distribution;
-            `level`: squared error.
-    """
-    known = ~gold.isnan()
-    filled = torch.where(known, gold, torch.zeros_like(gold))
-    if kind == "one-of":
-        rows = known.any(1)
-        return -(filled * F.log_softmax(logits, 1)).sum(1)[rows].mean() if rows.any() else logits.sum() * 0
-    if kind == "any-of":
-        each = F.binary_cross_entropy_with_logits(logits, filled, reduction="none")
-    else:
-        each = (logits - filled).square()
-    return each[known].mean() if known.any() else logits.sum() * 0
 
 
 def _key(name: str) -> str:

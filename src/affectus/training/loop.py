@@ -79,7 +79,7 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
     """
     folder = RunFolder(out / "run", run, resume=resume)
     if folder.finished:
-        return entry(run.system).load()[0].restore(out)
+        return entry(run.system).load(run.system.partition("/")[2])[0].restore(out)
     set_seed(run.seed)
     system = build(run.system, **run.config)
     for source, patterns in run.init.items():
