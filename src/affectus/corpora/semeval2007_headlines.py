@@ -37,8 +37,8 @@ CORPUS = Corpus(
     licence="research, by the organisers of the task",
     ship=False,
     consent="public: newspaper headlines",
-    citation="Strapparava and Mihalcea 2007, SemEval-2007 Task 14: Affective Text; five-emotion profile of Kadan et al. "
-    "2024, KAIS 66(12)",
+    citation="Strapparava and Mihalcea 2007, SemEval-2007 Task 14: Affective Text; five-emotion profile of "
+    "Kadan et al. 2024, KAIS 66(12)",
     perspective_source="six annotators scored each headline by its emotional words and the overall feeling it invokes",
     group="none is given; some headlines occur twice",
 )
