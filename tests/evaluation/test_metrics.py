@@ -3,6 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import stats
 from sklearn import metrics as sk
 
 from affectus.errors import InputError, UnknownName
@@ -14,10 +15,13 @@ from affectus.evaluation import (
     ece_top_label,
     jaccard,
     macro_f1,
+    mae,
     membership,
     micro_f1,
     pearson,
+    per_label,
     rmse,
+    spearman,
     uar,
     weighted_f1,
 )
@@ -62,6 +66,18 @@ def test_multi_label_metrics_agree_with_scikit_learn(pair):
     )
 
 
+@given(SINGLE)
+def test_figures_of_single_labels_agree_with_scikit_learn(pair):
+    gold, predicted = pair
+    ours = per_label(gold, predicted, classes=range(5))
+    for values, reference in zip(
+        ours,
+        sk.precision_recall_fscore_support(gold, predicted, labels=range(5), zero_division=0),
+        strict=True,
+    ):
+        assert values == pytest.approx(reference)
+
+
 def test_f1_by_hand():
     gold, predicted = ["a", "a", "b", "b"], ["a", "b", "b", "b"]
     assert macro_f1(gold, predicted) == pytest.approx((2 / 3 + 4 / 5) / 2)
@@ -82,6 +98,27 @@ def test_concordance_is_bounded_by_correlation_and_symmetric(pair):
     assert abs(ccc(a, b)) <= abs(pearson(a, b)) + 1e-9
     assert ccc(a, b) == pytest.approx(ccc(b, a))
     assert ccc(a, a) == pytest.approx(1)
+
+
+@given(SERIES)
+def test_series_agree_with_scipy_and_scikit_learn(pair):
+    a, b = pair
+    assert rmse(a, b) == pytest.approx(sk.root_mean_squared_error(a, b))
+    assert mae(a, b) == pytest.approx(sk.mean_absolute_error(a, b))
+    a = np.round(a / 20)  # ties
+    if len(set(a)) > 1 and len(set(b)) > 1:
+        assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
+    else:
+        assert np.isnan(spearman(a, b))
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1e-9, 123.456])
+def test_a_constant_is_one_even_where_its_mean_is_rounded(value):
+    constant, other = np.full(7, value), np.arange(7.0)
+    assert np.isnan(pearson(constant, other))
+    assert np.isnan(spearman(other, constant))
+    assert np.isnan(ccc(constant, constant))
+    assert ccc(constant, other) == pytest.approx(0, abs=1e-12)
 
 
 def test_dimensional_metrics_by_hand():

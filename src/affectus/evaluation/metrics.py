@@ -63,6 +63,32 @@ def micro_f1(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) ->
     return float(2 * (a & b).sum() / total) if total else 0.0
 
 
+class PerLabel(NamedTuple):
+    """What single labels achieve.
+
+    Args:
+        precision: (k,) share of the decisions for the label that are right; 0 where it is never decided.
+        recall: (k,) share of the label's items that are found; 0 where it is never gold.
+        f1: (k,) 2·TP / (gold + predicted); 0 where it is neither.
+        support: (k,) items that have it as gold.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray
+
+
+def per_label(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) -> PerLabel:
+    """Precision, recall, F1 and support of each label. Arguments as `macro_f1`."""
+    a, b = _indicators(gold, predicted, classes)
+    hits, support, decided = (a & b).sum(0), a.sum(0), b.sum(0)
+    zeros = np.zeros((2, len(hits)))
+    precision = np.divide(hits, decided, out=zeros[0], where=decided > 0)
+    recall = np.divide(hits, support, out=zeros[1], where=support > 0)
+    return PerLabel(precision, recall, _f1(a, b), support)
+
+
 def uar(gold: Any, predicted: Any) -> float:
     """Unweighted average recall: the mean of the recalls of the classes that occur in gold (single-label)."""
     a, b = _indicators(gold, predicted, np.unique(np.asarray(gold)))
@@ -86,26 +112,33 @@ def jaccard(gold: Any, predicted: Any) -> float:
     return float(np.divide(both, either, out=np.ones(len(a)), where=either > 0).mean())
 
 
-def _pair(gold: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
+def _equal_shapes(gold: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
     a, b = finite("gold values", gold), finite("predicted values", predicted)
     same_length(a, b)
-    if a.shape != b.shape or a.ndim != 1:
-        raise InputError(f"gold has shape {a.shape} and the prediction {b.shape}", allowed="two (n,)")
+    if a.shape != b.shape:
+        raise InputError(f"gold has shape {a.shape} and the prediction {b.shape}", allowed="the same shape")
+    return a, b
+
+
+def _pair(gold: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
+    a, b = _equal_shapes(gold, predicted)
+    if a.ndim != 1:
+        raise InputError(f"gold and prediction have shape {a.shape}", allowed="two (n,)")
     return a, b
 
 
 def pearson(gold: Any, predicted: Any) -> float:
     """Pearson's r of two (n,) series; NaN if one is constant."""
     a, b = _pair(gold, predicted)
-    a, b = a - a.mean(), b - b.mean()
-    if not _varies(a) or not _varies(b):
+    if _constant(a) or _constant(b):
         return float("nan")
+    a, b = a - a.mean(), b - b.mean()
     a, b = a / np.abs(a).max(), b / np.abs(b).max()  # so that tiny or huge units neither vanish nor overflow
     return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1, 1))
 
 
-def _varies(centred: np.ndarray) -> bool:
-    return bool(np.abs(centred).max() > 0)
+def _constant(values: np.ndarray) -> bool:
+    return bool((values == values[0]).all())  # the deviations of a constant from its rounded mean need not be 0
 
 
 def ccc(gold: Any, predicted: Any) -> float:
@@ -115,15 +148,31 @@ def ccc(gold: Any, predicted: Any) -> float:
     NaN if both are one and the same constant.
     """
     a, b = _pair(gold, predicted)
+    if _constant(a) and _constant(b) and a[0] == b[0]:
+        return float("nan")
     mean_a, mean_b = a.mean(), b.mean()
     below = a.var() + b.var() + (mean_a - mean_b) ** 2
-    return float(2 * ((a - mean_a) * (b - mean_b)).mean() / below) if below > 0 else float("nan")
+    return float(2 * ((a - mean_a) * (b - mean_b)).mean() / below)
+
+
+def spearman(gold: Any, predicted: Any) -> float:
+    """Spearman's ρ of two (n,) series: Pearson's r of their ranks, equals sharing the mean rank; NaN if constant."""
+    from scipy.stats import rankdata
+
+    a, b = _pair(gold, predicted)
+    return pearson(rankdata(a), rankdata(b))
 
 
 def rmse(gold: Any, predicted: Any) -> float:
-    """Root of the mean squared error of two (n,) series, in their unit."""
-    a, b = _pair(gold, predicted)
+    """Root of the squared error's mean over all values, in their unit; arrays of the same shape, (n,) or (n, k)."""
+    a, b = _equal_shapes(gold, predicted)
     return float(np.sqrt(((a - b) ** 2).mean()))
+
+
+def mae(gold: Any, predicted: Any) -> float:
+    """Mean absolute error over all values, in their unit; arrays of the same shape."""
+    a, b = _equal_shapes(gold, predicted)
+    return float(np.abs(a - b).mean())
 
 
 def _probabilities(probabilities: Any, gold: Any) -> tuple[np.ndarray, np.ndarray]:
