@@ -294,6 +294,7 @@ class _Detector(System):
 
     modality = "text"
     config: Any
+    class_counts: Tensor
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -318,7 +319,7 @@ class _Detector(System):
         if not counts.all():
             missing = [name for name, n in zip(scale(self.target).labels, counts, strict=True) if not n]
             raise InputError(f"no training sample is {', '.join(missing)}", remedy="use more data or another rule")
-        self.class_counts.copy_(torch.as_tensor(counts))  # type: ignore[operator]
+        self.class_counts.copy_(torch.as_tensor(counts))
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy; with `double-balance`, weighted by 1 / n of each class."""
@@ -505,6 +506,7 @@ class HiddenAngerLstm(_Detector):
     """The baseline: frozen word vectors, a bidirectional LSTM, the last states of both directions, one linear layer."""
 
     Config = HiddenAngerLstmConfig
+    vectors: Tensor
 
     def __init__(self, config: HiddenAngerLstmConfig) -> None:
         super().__init__(config)
@@ -518,10 +520,7 @@ class HiddenAngerLstm(_Detector):
     def forward(self, ids: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """Logits (b, k) from word numbers (b, t) and how many each text has (b,)."""
         packed = nn.utils.rnn.pack_padded_sequence(
-            F.embedding(ids, self.vectors),  # type: ignore[arg-type]
-            lengths.cpu(),
-            batch_first=True,
-            enforce_sorted=False,
+            F.embedding(ids, self.vectors), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         last = self.lstm(packed)[1][0]  # (2 × layers, b, units)
         return {self.target: self.classifier(torch.cat([last[-2], last[-1]], 1))}
@@ -577,7 +576,7 @@ def with_vectors(path: Path, texts: Iterable[str], config: HiddenAngerLstmConfig
         raise InputError(f"none of {len(words)} words has a vector in {str(path)!r}", remedy="check the language")
     width = len(found[kept[0]])
     system = HiddenAngerLstm(replace(config, words=kept, width=width))
-    system.vectors[1:] = torch.as_tensor(np.stack([found[word] for word in kept]))  # type: ignore[index]
+    system.vectors[1:] = torch.as_tensor(np.stack([found[word] for word in kept]))
     system.name = system.variant = "hidden-anger/lstm"
     return system
 
