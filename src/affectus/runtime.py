@@ -16,6 +16,7 @@ from affectus.frontends.tokens import TextCollate, Tokens, Window
 from affectus.frontends.words import join_windows, left_out_evidence, read_words
 from affectus.readout import Readout
 from affectus.sample import Item, Sample, as_items, flatten
+from affectus.taxonomy import adopt_scales
 from affectus.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class OnnxReader:
         try:
             row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             check_option("system", row["system"], ["text-classifier"])
+            adopt_scales(row.get("scales", ()))
             config, readouts = row["config"], tuple(Readout(**values) for values in row["readouts"])
             collate = TextCollate(str(folder / "tokenizer.json"), max_length=config["max_length"])
             derived, name = tuple(config["derived"]), row["checkpoint"]

@@ -20,7 +20,9 @@ from affectus.batch import Batch, Collate
 from affectus.config import Config, Ref, parse_config
 from affectus.errors import CheckpointError, ConfigError
 from affectus.readout import Readout
+from affectus.references import references, stored
 from affectus.sample import Item, as_items
+from affectus.taxonomy import adopt_scales, own_scales
 from affectus.timeline import Timeline
 
 
@@ -83,8 +85,8 @@ class System(nn.Module, PyTorchModelHubMixin):
 
     # -- persistence -------------------------------------------------------------------------------------------------
     def owned(self) -> dict[str, Tensor]:
-        """The tensors that a checkpoint stores; a frozen backbone is stored as its reference only."""
-        return dict(self.state_dict())
+        """The tensors that a checkpoint stores; a frozen backbone is stored as its reference and hash only."""
+        return stored(self)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         folder = Path(save_directory)
@@ -93,6 +95,7 @@ class System(nn.Module, PyTorchModelHubMixin):
         if self.name != variant:
             row["checkpoint"] = self.name
         row["readouts"] = [r.to_dict() for r in self.readouts]
+        row |= {"references": references(self), "scales": own_scales(r.scale for r in self.readouts)}
         with writing(folder / "config.json") as file:
             json.dump(row, file, indent=1, ensure_ascii=False)
         with writing(folder / "model.safetensors", "wb") as file:
@@ -123,7 +126,10 @@ class System(nn.Module, PyTorchModelHubMixin):
             raise CheckpointError(
                 f"{str(folder)!r} is no readable checkpoint ({error})", remedy="fetch or train it again"
             ) from error
+        adopt_scales(row.get("scales", ()))
         system = cls(parse_config(cls.Config, row["config"]), **parts)
+        if row.get("references", {}) != references(system):
+            raise CheckpointError(f"{str(folder)!r} was trained on a backbone with other weights", remedy="fetch those")
         system.variant, system.name = row["variant"], row.get("checkpoint", row["variant"])
         system.readouts = tuple(Readout(**r) for r in row.get("readouts", ())) or system.readouts
         wanted = system.owned()

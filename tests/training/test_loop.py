@@ -14,6 +14,7 @@ from affectus.sample import Sample
 from affectus.training import loop
 from affectus.training.optim import parameter_groups
 from affectus.training.recipe import Group, Run, parse
+from affectus.training.source import Data, Source
 
 WORDS = {"joy": "happy", "anger": "furious", "fear": "afraid", "sadness": "sad"}
 
@@ -38,12 +39,13 @@ def run(**changes: Any) -> Run:
         "batch": 4,
         "accumulate": 2,
         "checkpoint": 2,
+        "trackers": [],
     }
     return parse(Run, values | changes)
 
 
-def data() -> loop.Data:
-    return loop.Data(samples(40), (40,), (1.0,), samples(8))
+def data() -> Data:
+    return Data(samples(40), (40,), (1.0,), samples(8))
 
 
 def interrupted(after: int) -> Callable[..., Any]:
@@ -92,7 +94,8 @@ def test_the_best_state_is_kept_when_asked(tmp_path: Path) -> None:
     wild = run(epochs=3, accumulate=1, select="best", schedule={"shape": "constant"}, optim=[{"lr": 0.05}])
     best = loop.train(wild, data(), tmp_path / "a")
     losses = [row["watched"] for row in map(json.loads, (tmp_path / "a/run/metrics.jsonl").open()) if "watched" in row]
-    found = loop.mean_loss(loop.Step(best, None), samples(8), 4, torch.device("cpu"))
+    source = Source(best, wild, data())
+    found = loop.mean_loss(loop.Step(best, None), source, source.watched, 4, torch.device("cpu"))
     assert found == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -106,7 +109,7 @@ def test_a_folder_is_not_overwritten_and_not_mixed(tmp_path: Path) -> None:
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to train on"):
-        loop.train(run(), loop.Data([], (0,), (1.0,)), tmp_path)
+        loop.train(run(), Data([], (0,), (1.0,)), tmp_path)
 
 
 def test_groups_take_in_order_freeze_and_decay() -> None:
@@ -137,6 +140,6 @@ def test_init_takes_parameters_by_pattern() -> None:
 
 
 def test_collate_draws_are_those_of_their_step() -> None:
-    batches = loop._batches(run(), data(), np.arange(40), 1)
-    again = loop._batches(run(), data(), np.arange(40), 1)
+    system = build("text-classifier/tiny")
+    batches, again = Source(system, run(), data()).batches(1), Source(system, run(), data()).batches(1)
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))

@@ -41,7 +41,7 @@ def test_changes_reach_every_run_or_the_named_one(file: Path) -> None:
         ("schedule.warm=1", "did you mean 'warmup'"),
         ("epochs=0", "greater than or equal to 1"),
         ("epochs=many", "epochs is 'many'"),
-        ("sampler=lenght", "'shuffle' or 'length'"),
+        ("sampler=lenght", "'shuffle', 'length'"),
         ("epochs", "key=value"),
         ("clip=-1", "greater than 0"),
     ],

@@ -11,7 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affectus.backbones.loading import causal_lm, half_units, pretrained, text_encoder, tokenizer, weight_hash
+from affectus.backbones.adapt import Backbone, merged
+from affectus.backbones.hashing import weight_hash
+from affectus.backbones.loading import causal_lm, half_units, pretrained, text_encoder, tokenizer
 from affectus.backbones.mel import log_mel, mel_power
 from affectus.backbones.onnx import session
 from affectus.backbones.refs import Reference, resolve
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
     from affectus.backbones.speech import SpeechEncoder
 
 __all__ = [
+    "Backbone",
     "Reference",
     "causal_lm",
     "half_units",
     "log_mel",
     "mel_power",
+    "merged",
     "pretrained",
     "resolve",
     "session",

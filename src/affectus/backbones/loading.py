@@ -6,29 +6,27 @@ slower. A weight file is never unpickled, and code that lies in a repository is 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from affectus.backbones.adapt import Backbone, taking_part
 from affectus.backbones.refs import resolve
 from affectus.errors import CheckpointError, MissingDependency, check_option
-
-if TYPE_CHECKING:
-    from torch import nn
 
 log = logging.getLogger(__name__)
 PRECISIONS = ("float32", "stored")
 _UNITS = {"bfloat16": ("avx512_bf16", "amx_bf16"), "float16": ("avx512_fp16", "amx_fp16")}
 
 
-def text_encoder(ref: str | Path, *, dtype: str = "float32") -> Any:
+def text_encoder(ref: str | Path | Backbone, *, dtype: str = "float32") -> Any:
     """A text encoder (`transformers.AutoModel`) in evaluation mode.
 
     Args:
-        ref: What `resolve` understands; `hf:` references may be downloaded, unless `HF_HUB_OFFLINE` is set.
+        ref: What `resolve` understands; `hf:` references may be downloaded, unless `HF_HUB_OFFLINE` is set. A
+            `Backbone` also says how it takes part in training.
         dtype: `"float32"`, or `"stored"` to keep half precision where this processor has units for it.
 
     Raises:
@@ -38,14 +36,14 @@ def text_encoder(ref: str | Path, *, dtype: str = "float32") -> Any:
     return pretrained("AutoModel", ref, dtype=dtype)
 
 
-def causal_lm(ref: str | Path, *, dtype: str = "float32") -> Any:
+def causal_lm(ref: str | Path | Backbone, *, dtype: str = "float32") -> Any:
     """A language model (`transformers.AutoModelForCausalLM`); arguments and errors as in `text_encoder`."""
     return pretrained("AutoModelForCausalLM", ref, dtype=dtype)
 
 
-def tokenizer(ref: str | Path) -> Any:
+def tokenizer(ref: str | Path | Backbone) -> Any:
     """The tokenizer that belongs to a text encoder or language model; loads no weights and no torch."""
-    found = resolve(ref)
+    found = resolve(str(ref))
     if found.scheme == "tiny":
         from affectus.backbones import tiny
 
@@ -56,17 +54,19 @@ def tokenizer(ref: str | Path) -> Any:
         return AutoTokenizer.from_pretrained(found.location, local_files_only=found.local)
 
 
-def pretrained(auto: str, ref: str | Path, *, dtype: str = "float32") -> Any:
+def pretrained(auto: str, ref: str | Path | Backbone, *, dtype: str = "float32") -> Any:
     """A model through one of transformers' automatic classes.
 
     Args:
         auto: Name of the class, for example `"AutoModel"`.
-        ref: What `resolve` understands.
+        ref: As in `text_encoder`.
         dtype: As in `text_encoder`.
     """
     import torch
     import transformers
 
+    if isinstance(ref, Backbone):
+        return taking_part(pretrained(auto, ref.name, dtype=dtype), ref)
     check_option("dtype", dtype, PRECISIONS)
     found = resolve(ref)
     if found.scheme == "tiny":
@@ -99,17 +99,6 @@ def half_units(capabilities: Mapping[str, object] | None = None) -> frozenset[st
         ask = getattr(torch.cpu, "get_capabilities", None)
         capabilities = ask() if ask else {}
     return frozenset(name for name, flags in _UNITS.items() if any(capabilities.get(flag) for flag in flags))
-
-
-def weight_hash(module: nn.Module) -> str:
-    """Sixteen hex digits that change with any weight, shape or type of a module; the key of caches of its outputs."""
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]
 
 
 def _precision(name: str, stored: Any, wanted: str) -> Any:

@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from affectus import backbones
+from affectus.backbones import Backbone
 from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config
@@ -36,13 +37,14 @@ class TextClassifierConfig(Config):
 
     Args:
         targets: What the heads read.
-        backbone: Reference to a text encoder: `asset:`, `hf:`, `tiny:` or a folder.
+        backbone: Reference to a text encoder: `asset:`, `hf:`, `tiny:` or a folder; or a `Backbone` that says how it
+            takes part in training.
         dropout: Share of pooled features that are dropped in training.
         max_length: Tokens of one window, special ones included; a longer text is read in several windows.
         derived: Scales that `decode` computes from the first target.
     """
 
-    backbone: str = "asset:minilm-l6"
+    backbone: str | Backbone = "asset:minilm-l6"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_length: Annotated[int, Field(ge=8)] = 128
     derived: tuple[str, ...] = ()
@@ -69,7 +71,7 @@ class TextClassifier(System):
         self.dropout = nn.Dropout(config.dropout)
         width = self.backbone.config.hidden_size
         self.heads = nn.ModuleDict({_key(t.scale): nn.Linear(width, len(scale(t.scale))) for t in config.targets})
-        self.collate = TextCollate(config.backbone, config.targets, config.max_length)
+        self.collate = TextCollate(str(config.backbone), config.targets, config.max_length)
 
     def forward(self, ids: Tensor, valid: Tensor, content: Tensor) -> dict[str, Tensor]:
         """Logits of each window, and what each token adds to them.
@@ -84,16 +86,28 @@ class TextClassifier(System):
             logits = bias + sum over t of summands. Dropout acts on the pooled features, so the summands are exact in
             evaluation only.
         """
-        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
-        share = content.to(states.dtype) / content.sum(1, keepdim=True).clamp(min=1)  # (b, t), sums to 1
-        pooled = self.dropout(torch.einsum("bt,btf->bf", share, states))
-        out = {}
-        for target in self.config.targets:
-            head = self.heads[_key(target.scale)]
-            out[target.scale] = head(pooled)
-            if not self.training:
-                out[f"{target.scale}.tokens"] = (states @ head.weight.T) * share[..., None]
+        states, share = self._states(ids, valid, content)
+        out = self.head(torch.einsum("bt,btf->bf", share, states))
+        if not self.training:
+            for target in self.config.targets:
+                weight = self.heads[_key(target.scale)].weight
+                out[f"{target.scale}.tokens"] = (states @ weight.T) * share[..., None]
         return out
+
+    def encode(self, ids: Tensor, valid: Tensor, content: Tensor) -> dict[str, Tensor]:
+        """The mean state of each window, `pooled` (b, f): all that the heads see; arguments as `forward`."""
+        states, share = self._states(ids, valid, content)
+        return {"pooled": torch.einsum("bt,btf->bf", share, states)}
+
+    def head(self, pooled: Tensor) -> dict[str, Tensor]:
+        """Logits of each target, scale name → (b, k), from the mean states (b, f)."""
+        pooled = self.dropout(pooled)
+        return {t.scale: self.heads[_key(t.scale)](pooled) for t in self.config.targets}
+
+    def _states(self, ids: Tensor, valid: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
+        """States (b, t, f) and the weight of each token in their mean (b, t), which sums to 1."""
+        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        return states, content.to(states.dtype) / content.sum(1, keepdim=True).clamp(min=1)
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Mean loss of each target that has gold, by the kind of its scale."""

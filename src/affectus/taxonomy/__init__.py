@@ -2,7 +2,16 @@
 
 from affectus.taxonomy.coordinates import Coordinates, coordinates, valence_arousal
 from affectus.taxonomy.maps import ScaleMap, known_maps, map_scores, scale_map
-from affectus.taxonomy.scale import Perspective, Scale, Target, known_scales, register_scale, scale
+from affectus.taxonomy.scale import (
+    Perspective,
+    Scale,
+    Target,
+    adopt_scales,
+    known_scales,
+    own_scales,
+    register_scale,
+    scale,
+)
 
 __all__ = [
     "Coordinates",
@@ -10,10 +19,12 @@ __all__ = [
     "Scale",
     "ScaleMap",
     "Target",
+    "adopt_scales",
     "coordinates",
     "known_maps",
     "known_scales",
     "map_scores",
+    "own_scales",
     "register_scale",
     "scale",
     "scale_map",

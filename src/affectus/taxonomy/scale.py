@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -129,3 +129,14 @@ def register_scale(new: Scale, *, replace: bool = False) -> Scale:
         )
     _own[new.name] = new
     return new
+
+
+def own_scales(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Of some scales those that were registered and are not shipped, as plain values for a checkpoint's JSON."""
+    return [asdict(_own[name]) for name in dict.fromkeys(names) if name in _own and name not in _shipped()]
+
+
+def adopt_scales(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Register scales that a checkpoint brings along."""
+    for row in rows:
+        register_scale(Scale(**row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from affectus import backbones
 from affectus.atomic import make_folder, writing
 from affectus.errors import ConfigError
+from affectus.taxonomy import own_scales
 from affectus.training.bert_graph import bert_graph, input_ranges
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def export(system: System, folder: Path, *, int8: bool = True, typical: Sequence
 
     if not isinstance(system, TextClassifier):
         raise ConfigError(f"{type(system).__name__} can't be exported", allowed="text classifiers so far")
+    system = copy.deepcopy(system)
+    system.backbone = backbones.merged(system.backbone)
     make_folder(folder)
     tokenizer = json.loads(backbones.tokenizer(system.config.backbone).backend_tokenizer.to_str())
     tokenizer |= dict.fromkeys(_UNUSED)
@@ -50,6 +54,7 @@ def export(system: System, folder: Path, *, int8: bool = True, typical: Sequence
         "runtime": "onnx-int8" if int8 else "onnx-float32",
         "config": asdict(system.config),
         "readouts": [readout.to_dict() for readout in system.readouts],
+        "scales": own_scales(readout.scale for readout in system.readouts),
     }
     ranges = input_ranges(system, typical) if int8 and typical else None
     with writing(folder / "model.onnx", "wb") as file:

@@ -7,13 +7,15 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from accelerate.state import PartialState
 
 from affectus.atomic import make_folder, writing
 from affectus.errors import ConfigError, OutputError
@@ -59,20 +61,29 @@ class RunFolder:
         """Whole states, oldest first."""
         return sorted(self.path.glob("state-*[0-9]"), key=lambda p: int(p.name.split("-")[1]))
 
-    def save_state(self, step: int, save: Callable[[Path], Any], progress: dict[str, Any]) -> None:
-        """Write a state beside the last one, move it into place, then remove the older ones."""
-        part = self.path / f"state-{step}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        save(part)
-        with writing(part / "progress.json") as out:
-            json.dump(progress, out)
-        final, older = self.path / f"state-{step}", self.states()
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(part, final)
-        for state in older:
-            if state != final:
-                shutil.rmtree(state)
+    @contextmanager
+    def new_state(self, step: int, progress: dict[str, Any]) -> Iterator[Path]:
+        """A folder to save a state in; it takes its place beside the older ones, then these are removed.
+
+        All processes of a run must enter; they wait for each other.
+        """
+        here, part = PartialState(), self.path / f"state-{step}.part"
+        if here.is_main_process:
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+        here.wait_for_everyone()
+        yield part
+        here.wait_for_everyone()
+        if here.is_main_process:
+            with writing(part / "progress.json") as out:
+                json.dump({"step": step, **progress}, out)
+            final, older = self.path / f"state-{step}", self.states()
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(part, final)
+            for state in older:
+                if state != final:
+                    shutil.rmtree(state)
+        here.wait_for_everyone()
 
     def last_state(self) -> tuple[Path, dict[str, Any]] | None:
         """The newest state with its progress."""

@@ -24,7 +24,7 @@ def load_data(run: Run, root: Path) -> tuple[Any, list[Loaded]]:
         run: Names the corpora.
         root: The corpus's folder, or a folder that holds one folder a corpus, named as the corpus.
     """
-    from affectus.training.loop import Data
+    from affectus.training.source import Data
 
     read = [load_corpus(name, root / name if (root / name).is_dir() else root) for name in run.data]
     train = [loaded[run.splits["train"]] for loaded in read]

@@ -1,51 +1,42 @@
-"""The one training loop: descent on accelerate, resumable to the bit, nothing hidden in callbacks."""
+"""The one training loop: descent on accelerate, resumable to the bit, nothing hidden in callbacks.
+
+It also runs under `accelerate launch` on several processes: each takes its share of every batch, and the gradient is
+that of the whole batch.
+"""
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
+from affectus.backbones import half_units
 from affectus.batch import Batch
-from affectus.errors import ConfigError, InputError
+from affectus.errors import ConfigError, InputError, require
 from affectus.progress import task
 from affectus.registry import build, entry, load
-from affectus.sample import Sample
 from affectus.system import System
 from affectus.training.calibration import fit_to_held_out
 from affectus.training.folder import RunFolder
-from affectus.training.optim import optimizer, parameter_groups, rate_factor
+from affectus.training.optim import Watch, optimizer, parameter_groups, rate_factor
 from affectus.training.recipe import Run
-from affectus.training.sampling import by_length, epoch_rows, shuffled
+from affectus.training.source import Data, Source, chunked
 
 _LOG_EVERY = 20  # optimiser steps in one line of metrics.jsonl
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """Samples to train on and to watch.
-
-    Args:
-        train: All corpora, one after another.
-        sizes: Rows of each corpus in `train`.
-        passes: How many times an epoch passes over each.
-        watch: Samples whose loss is computed after each epoch; may be empty.
-    """
-
-    train: Sequence[Sample]
-    sizes: tuple[int, ...]
-    passes: tuple[float, ...]
-    watch: Sequence[Sample] = ()
+_HALF = {"bf16": "bfloat16", "fp16": "float16"}
 
 
 class Step(nn.Module):
@@ -54,13 +45,14 @@ class Step(nn.Module):
     def __init__(self, system: System, objective: nn.Module | None) -> None:
         super().__init__()
         self.system = system
-        self.objective = objective
+        self.objective = objective.requires_grad_(False) if objective is not None else None
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Weighted loss terms of a batch."""
+    def forward(self, batch: Batch, encoded: bool = False) -> dict[str, Tensor]:
+        """Weighted loss terms of a batch, whose inputs may be those of the head alone."""
         if self.objective is not None:
             return self.objective(self.system, batch)
-        return self.system.loss(self.system(**batch.inputs), batch)
+        outputs = self.system.head(**batch.inputs) if encoded else self.system(**batch.inputs)  # type: ignore[operator]
+        return self.system.loss(outputs, batch)
 
 
 def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = False, earlier: Any = None) -> System:
@@ -77,7 +69,9 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
     Returns:
         The trained system in evaluation mode.
     """
-    folder = RunFolder(out / "run", run, resume=resume)
+    here = PartialState()
+    with here.main_process_first():
+        folder = RunFolder(out / "run", run, resume=resume or not here.is_main_process)
     if folder.finished:
         return entry(run.system).load(run.system.partition("/")[2])[0].restore(out)
     set_seed(run.seed)
@@ -89,8 +83,10 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
     else:
         descend(system, run, data, folder)
     system.variant, system.name = run.system, name or f"affectus/{out.name}"
-    system.save_pretrained(out)
-    folder.finish()
+    if here.is_main_process:
+        system.save_pretrained(out)
+        folder.finish()
+    here.wait_for_everyone()
     return system.eval()
 
 
@@ -125,7 +121,7 @@ def fit(system: System, run: Run, data: Data) -> None:
     batches = []
     for epoch in range(run.epochs):
         rng = np.random.default_rng(run.seed + epoch) if epoch else None
-        batches += [system.collate(list(rows), rng) for rows in _chunks(data.train, run.batch)]
+        batches += [system.collate(list(rows), rng) for rows in chunked(data.train, run.batch)]
     held = closed(batches)
     if held is not None:
         system.readouts = fit_to_held_out(system.readouts, held)
@@ -135,85 +131,125 @@ def descend(system: System, run: Run, data: Data, folder: RunFolder) -> None:
     """Gradient descent; the system holds the selected weights afterwards."""
     if not data.train:
         raise InputError("there is nothing to train on", remedy="check data and splits of the recipe")
-    accelerator = Accelerator(gradient_accumulation_steps=1)  # accumulation is written out below
-    step = Step(system, _objective(system, run))
-    made = optimizer(parameter_groups(step.system, run.optim), accelerator.device)
-    step, made = accelerator.prepare(step, made)
-    lengths = _lengths(system, run, data)
-    per_epoch = -(-len(_batches(run, data, lengths, 0)) // run.accumulate)
-    total, done, best = per_epoch * run.epochs, 0, float("inf")
+    accelerator = _accelerator(run, folder)
+    world, rank, device = accelerator.num_processes, accelerator.process_index, accelerator.device
+    if world > 1:
+        set_seed(run.seed + rank)  # dropout differs between the shares of a batch
+    objective = _objective(system, run)
+    if objective is not None and run.cache:
+        raise ConfigError("an objective needs the whole system, so nothing can be cached", allowed="cache: false")
+    groups = parameter_groups(system, run.optim)
+    source = Source(system, run, data)
+    step, made = accelerator.prepare(Step(system, objective), optimizer(groups, device))
+    sizes = [len(source.batches(epoch)) for epoch in range(run.epochs)]
+    starts = np.cumsum([0] + [-(-size // run.accumulate) for size in sizes])  # first optimiser step of each epoch
+    total, done, watch = int(starts[-1]), 0, Watch()
 
     state = folder.last_state()
     if state is not None:
         accelerator.load_state(str(state[0]))
-        done, best = state[1]["step"], state[1]["best"]
-        folder.rewind(done)
+        done, watch = state[1]["step"], Watch(**state[1]["watch"])
+        if accelerator.is_main_process:
+            folder.rewind(done)
 
     def save() -> None:
-        progress = {"step": done, "best": best}
-        folder.save_state(done, lambda part: accelerator.save_state(str(part)), progress)
+        with folder.new_state(done, {"watch": asdict(watch)}) as part:
+            accelerator.save_state(str(part))
 
     losses: list[Tensor] = []
     since = time.perf_counter()
     with task(f"training {run.system}", total) as advance:
         advance(done)
-        for epoch in range(done // per_epoch, run.epochs):
-            batches = _batches(run, data, lengths, epoch)
-            starts = range((done - epoch * per_epoch) * run.accumulate, len(batches), run.accumulate)
+        for epoch in range(int(np.searchsorted(starts, done, "right")) - 1, run.epochs):
+            if run.patience is not None and watch.since >= run.patience:
+                break
+            batches = source.batches(epoch)
             step.train()
-            for start in starts:
-                factor = rate_factor(run.schedule, done, total)
+            for start in range((done - int(starts[epoch])) * run.accumulate, len(batches), run.accumulate):
+                factor = rate_factor(run.schedule, done, total) * watch.factor
                 for group in made.param_groups:
                     group["lr"] = group["peak"] * factor
                 chunk = batches[start : start + run.accumulate]
                 for offset, rows in enumerate(chunk):
                     rng = np.random.default_rng([run.seed, epoch, start + offset])
-                    batch = system.collate([data.train[i] for i in rows], rng).to(accelerator.device)
-                    loss = torch.stack(list(step(batch).values())).sum()
-                    accelerator.backward(loss / len(chunk))
-                    losses.append(loss.detach())
+                    mine = rows[rank::world] if len(rows) >= world else rows[:1]
+                    last = offset + 1 == len(chunk)
+                    with nullcontext() if last else accelerator.no_sync(step):
+                        terms = step(source.batch(mine, rng).to(device), source.encoded)
+                        loss = torch.stack(list(terms.values())).sum()
+                        share = len(mine) * world / len(rows) if len(rows) >= world else 1.0
+                        accelerator.backward(loss * (share / len(chunk)))
+                    losses.append(loss.detach() * share)
                 if run.clip is not None:
                     accelerator.clip_grad_norm_(step.parameters(), run.clip)
                 made.step()
                 made.zero_grad()
                 done += 1
                 advance(1)
-                if done % _LOG_EVERY == 0 or done == total:
-                    mean, seconds = torch.stack(losses).mean().item(), time.perf_counter() - since
+                if done % _LOG_EVERY == 0 or done == starts[epoch + 1]:
+                    mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
                     if not np.isfinite(mean):
                         raise InputError(f"the loss is {mean} at step {done}", remedy="lower the learning rates")
-                    folder.log(step=done, epoch=epoch, loss=mean, factor=factor, seconds=round(seconds, 2))
+                    seconds = round(time.perf_counter() - since, 2)
+                    _log(accelerator, folder, step=done, epoch=epoch, loss=mean, factor=factor, seconds=seconds)
                     losses, since = [], time.perf_counter()
-                if done % run.checkpoint == 0 and done % per_epoch:
+                if done % run.checkpoint == 0 and done < starts[epoch + 1]:
                     save()
             if data.watch:
-                watched = mean_loss(step, data.watch, run.batch, accelerator.device)
-                folder.log(step=done, epoch=epoch, watched=watched)
-                if watched < best:
-                    best = watched
+                watched = mean_loss(accelerator.unwrap_model(step), source, source.watched, run.batch, device)
+                _log(accelerator, folder, step=done, epoch=epoch, watched=watched)
+                if watch.see(watched, run.schedule) and accelerator.is_main_process:
                     _keep(system, folder.path / "best")
             save()
-    folder.draw()
+    accelerator.end_training()
+    if accelerator.is_main_process:
+        folder.draw()
+    accelerator.wait_for_everyone()
     if run.select == "best" and (folder.path / "best").is_dir():
         system.load_state_dict(type(system).restore(folder.path / "best").state_dict())
-    shutil.rmtree(folder.path / "best", ignore_errors=True)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        shutil.rmtree(folder.path / "best", ignore_errors=True)
 
 
 @torch.no_grad()
-def mean_loss(step: nn.Module, samples: Sequence[Sample], batch: int, device: torch.device) -> float:
-    """Mean loss over samples, without dropout."""
+def mean_loss(step: nn.Module, source: Source, rows: Sequence[int], size: int, device: torch.device) -> float:
+    """Mean loss over rows of the source, without dropout."""
     step.eval()
     total = 0.0
-    for rows in _chunks(samples, batch):
-        prepared = step.system.collate(rows).to(device)  # type: ignore[union-attr,operator]
-        total += torch.stack(list(step(prepared).values())).sum().item() * len(rows)
+    for chunk in chunked(rows, size):
+        terms = step(source.batch(chunk).to(device), source.encoded)
+        total += torch.stack(list(terms.values())).sum().item() * len(chunk)
     step.train()
-    return total / len(samples)
+    return total / len(rows)
 
 
-def _chunks(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
-    for at in range(0, len(samples), size):
-        yield list(samples[at : at + size])
+def _accelerator(run: Run, folder: RunFolder) -> Accelerator:
+    if "tensorboard" in run.trackers:
+        require("tensorboard", extra="train", purpose="the tracker tensorboard")
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != run.precision:
+        AcceleratorState._reset_state()  # an earlier run of this process computed in another precision
+    made = Accelerator(
+        mixed_precision=run.precision,
+        log_with=list(run.trackers) or None,
+        project_dir=str(folder.path),
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    if run.precision != "no" and made.device.type == "cpu" and _HALF[run.precision] not in half_units():
+        raise ConfigError(
+            f"precision is {run.precision!r}, and this processor has no units for it: it would be far slower",
+            allowed="precision: no",
+        )
+    if run.trackers:
+        flat = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in asdict(run).items()}
+        made.init_trackers("logs", config=flat)
+    return made
+
+
+def _log(accelerator: Accelerator, folder: RunFolder, **values: Any) -> None:
+    if accelerator.is_main_process:
+        folder.log(**values)
+        accelerator.log({k: v for k, v in values.items() if k != "step"}, step=values["step"])
 
 
 def _keep(system: System, place: Path) -> None:
@@ -227,24 +263,7 @@ def _keep(system: System, place: Path) -> None:
 def _objective(system: System, run: Run) -> nn.Module | None:
     if run.objective is None:
         return None
-    import importlib
-
     found = getattr(importlib.import_module(entry(run.system).module), run.objective, None)
     if found is None:
         raise ConfigError(f"{run.system} has no objective named {run.objective!r}")
     return found(system.config)
-
-
-def _lengths(system: System, run: Run, data: Data) -> np.ndarray | None:
-    if run.sampler != "length":
-        return None
-    measure = getattr(system.collate, "lengths", None)
-    if measure is None:
-        raise ConfigError(f"{run.system} can't tell the length of an item", allowed="sampler: shuffle")
-    return np.asarray(measure(data.train))
-
-
-def _batches(run: Run, data: Data, lengths: np.ndarray | None, epoch: int) -> list[np.ndarray]:
-    rng = np.random.default_rng([run.seed, epoch])
-    rows = epoch_rows(data.sizes, data.passes, rng)
-    return shuffled(rows, run.batch, rng) if lengths is None else by_length(rows, lengths, run.batch, rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -63,12 +64,40 @@ def optimizer(groups: list[dict[str, Any]], device: torch.device) -> torch.optim
 
 
 def rate_factor(schedule: Schedule, step: int, total: int) -> float:
-    """Share of the highest learning rate at an optimiser step that starts at 0."""
+    """Share of the highest learning rate at an optimiser step that starts at 0; `plateau` is `Watch`'s to lower."""
     warm = round(schedule.warmup * total)
     if step < warm:
         return (step + 1) / warm
-    if schedule.shape == "constant":
+    if schedule.shape in ("constant", "plateau"):
         return 1.0
     done = (step - warm) / max(1, total - warm)
     down = 1 - done if schedule.shape == "linear" else (1 + math.cos(math.pi * done)) / 2
     return schedule.end + (1 - schedule.end) * down
+
+
+@dataclass
+class Watch:
+    """What the watched loss has done so far: which state is the best, when to lower the rate, when to stop.
+
+    Args:
+        best: Lowest loss.
+        since: Epochs since it.
+        waited: Epochs without a lower loss since the rate was last lowered.
+        factor: Of the learning rate.
+    """
+
+    best: float = math.inf
+    since: int = 0
+    waited: int = 0
+    factor: float = 1.0
+
+    def see(self, loss: float, schedule: Schedule) -> bool:
+        """Take in the loss of an epoch; whether it is the lowest so far."""
+        if loss < self.best:
+            self.best, self.since, self.waited = loss, 0, 0
+            return True
+        self.since += 1
+        self.waited += 1
+        if schedule.shape == "plateau" and self.waited > schedule.patience:
+            self.factor, self.waited = max(self.factor * schedule.factor, schedule.end), 0
+        return False

@@ -43,14 +43,19 @@ class Schedule(_Strict):
     """How the learning rate moves: linear warm-up, then down.
 
     Args:
-        shape: After the warm-up; `linear` and `cosine` end at `end` × lr.
+        shape: After the warm-up; `linear` and `cosine` end at `end` × lr. `plateau` multiplies the rate by `factor`
+            each time the watched loss has not fallen for more than `patience` epochs, never below `end` × lr.
         warmup: Share of all steps.
         end: Last learning rate as a share of the highest.
+        factor: Of `plateau`.
+        patience: Of `plateau`, in epochs.
     """
 
-    shape: Literal["constant", "linear", "cosine"] = "linear"
+    shape: Literal["constant", "linear", "cosine", "plateau"] = "linear"
     warmup: Share = 0.06
     end: Share = 0.0
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    patience: Annotated[int, Field(ge=0)] = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +71,19 @@ class Run(_Strict):
         objective: Name of an objective class in the system's file; None is the system's own loss.
         method: `descend`: gradient descent; `fit`: the system's closed-form `fit`.
         optim: Parameter groups; a parameter that none matches is an error.
-        sampler: `shuffle`, or `length`: batches of like length.
+        sampler: `shuffle`; `length`: batches of like length; `balanced`: rows drawn with replacement, each class of the
+            first target as likely; `episodes`: each batch from one person (the sample's track); `one-corpus`: each
+            batch from one corpus.
         epochs: Passes over the data.
-        batch: Items in one batch.
+        batch: Items in one batch, over all processes.
         accumulate: Batches in one optimiser step.
         clip: Largest gradient norm; None does not clip.
         schedule: Learning rate over time.
         select: Which state is kept: the `last`, or the `best` by loss on the watched split.
+        patience: Stop after so many epochs without a lower watched loss; None never does.
+        precision: Arithmetic of the forward pass: `no` is float32; `bf16` and `fp16` where the device has units for it.
+        cache: Compute the outputs of a frozen `encode` once and keep them on disk; the epochs then train the head.
+        trackers: Names that accelerate knows, for example `tensorboard`, `wandb`, `mlflow`; logs go to the run folder.
         seed: Of weights, dropout and order.
         checkpoint: Optimiser steps between resumable states.
     """
@@ -85,15 +96,34 @@ class Run(_Strict):
     objective: str | None = None
     method: Literal["descend", "fit"] = "descend"
     optim: tuple[Group, ...] = (Group(lr=1e-3),)
-    sampler: Literal["shuffle", "length"] = "shuffle"
+    sampler: Literal["shuffle", "length", "balanced", "episodes", "one-corpus"] = "shuffle"
     epochs: Positive = 1
     batch: Positive = 32
     accumulate: Positive = 1
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     schedule: Schedule = Schedule()
     select: Literal["best", "last"] = "last"
+    patience: Positive | None = None
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    cache: bool = False
+    trackers: tuple[str, ...] = ("tensorboard",)
     seed: int = 0
     checkpoint: Positive = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation(_Strict):
+    """A figure that the recipe gave when it was run.
+
+    Args:
+        value: What was measured.
+        tolerance: How far another seed or machine may be from it.
+        data: Corpus, split and protocol.
+    """
+
+    value: float
+    tolerance: Annotated[float, Field(gt=0)]
+    data: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +133,14 @@ class Recipe(_Strict):
     Args:
         title: What it trains.
         command: The command that was run.
-        expect: Metric → the value that was measured with it.
-        took: Time and machine.
+        expect: Metric → what was measured with it; empty where nobody has run it.
+        took: Time, memory and machine.
         runs: In order.
     """
 
     title: str = ""
     command: str = ""
-    expect: dict[str, float] = field(default_factory=dict)
+    expect: dict[str, Expectation] = field(default_factory=dict)
     took: str = ""
     runs: dict[str, Run]
 

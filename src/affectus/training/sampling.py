@@ -47,3 +47,32 @@ def by_length(rows: np.ndarray, lengths: np.ndarray, batch: int, rng: np.random.
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         batches += [pool[i : i + batch] for i in range(0, len(pool), batch)]
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def balanced(rows: np.ndarray, classes: np.ndarray, batch: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """As many rows as the epoch has, drawn with replacement so that each class is as likely as any other.
+
+    Args:
+        rows: Row numbers of the epoch.
+        classes: Class number of each row of the data.
+        batch: Rows of a batch.
+        rng: Source of the draws.
+    """
+    counts = np.bincount(classes[rows])
+    weights = 1 / counts[classes[rows]]
+    return shuffled(rng.choice(rows, len(rows), p=weights / weights.sum()), batch, rng)
+
+
+def within(rows: np.ndarray, groups: np.ndarray, batch: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Batches that each hold rows of one group, in random order: one person an episode, or one corpus a batch.
+
+    Args:
+        rows: Row numbers of the epoch.
+        groups: Group number of each row of the data.
+        batch: Rows of a batch.
+        rng: Source of the order.
+    """
+    batches: list[np.ndarray] = []
+    for group in np.unique(groups[rows]):
+        batches += shuffled(rows[groups[rows] == group], batch, rng)
+    return [batches[i] for i in rng.permutation(len(batches))]
