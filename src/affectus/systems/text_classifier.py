@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -90,7 +90,7 @@ class TextClassifier(System):
         out = self.head(torch.einsum("bt,btf->bf", share, states))
         if not self.training:
             for target in self.config.targets:
-                weight = self.heads[_key(target.scale)].weight
+                weight: Any = self.heads[_key(target.scale)].weight
                 out[f"{target.scale}.tokens"] = (states @ weight.T) * share[..., None]
         return out
 
