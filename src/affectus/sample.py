@@ -72,7 +72,9 @@ class Sample:
         start: Seconds within the source, for timed text or a stretch of media.
         end: Seconds, half-open.
         language: BCP-47 tag, when known.
-        gold: Labels given by people.
+        gold: Labels given by people; one row a judgement, so several where perspectives or raters differ.
+        groups: What the sample shares with others, by kind: author, speaker, dialogue, article. A fair split cuts
+            through none of them.
     """
 
     id: str
@@ -86,11 +88,32 @@ class Sample:
     end: float | None = None
     language: str | None = None
     gold: Timeline | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def span(self) -> Span:
         """The index of readings of this sample."""
         return Span(self.source or self.id, self.track, self.item, self.start, self.end)
+
+    def judged(self, name: str, perspective: str | None = None, by: str | None = None) -> np.ndarray | None:
+        """Gold scores on a scale, (k,) float32, or None if there are none.
+
+        Args:
+            name: Of the scale.
+            perspective: Whose feeling, where the sample has gold from several; the only one is taken as it is.
+            by: Who judged; None takes the first.
+        """
+        if self.gold is None or name not in self.gold.table.column_names:
+            return None
+        scores = self.gold.scores(name)
+        if len(scores) == 1 and by is None:
+            return None if np.isnan(scores).all() else scores[0]
+        rows = [i for i, row in enumerate(scores) if not np.isnan(row).all()]
+        whose, judges = self.gold.column("perspective"), self.gold.column("by")
+        if perspective is not None and len({whose[i] for i in rows}) > 1:
+            rows = [i for i in rows if whose[i] == perspective]
+        rows = [i for i in rows if by is None or judges[i] == by]
+        return scores[rows[0]] if rows else None
 
     def _media(self, *kinds: str) -> Media:
         if self.media is None or self.media.kind not in kinds:

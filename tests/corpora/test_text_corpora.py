@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affectus.corpora.base import Loaded, corpus, gold, known_corpora, load_corpus
+from affectus.corpora.base import Loaded, corpus, dialogues, gold, known_corpora, load_corpus
 from affectus.corpora.goemotions import repeated_texts
-from affectus.corpora.meld import dialogues
 from affectus.errors import FileError, UnknownName
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -151,7 +150,7 @@ VREG = "ID\tTweet\tAffect Dimension\tIntensity Score\n"
 def test_audit_sentences_are_no_test_tweets(tmp_path: Path) -> None:
     row = '2018-En-1\tmy "day\tvalence\t0.750\n'
     audit = "2018-En-mystery-00001\tThe situation makes Leroy feel annoyed.\tvalence\t0.000\n"
-    files = {f"V-reg/Valence-reg-En-{name}.txt": VREG + row for name in ("train", "dev")}
+    files = {f"V-reg/Valence-reg-En-{name}.txt": VREG + row.replace("1", name, 1) for name in ("train", "dev")}
     files["V-reg/Valence-reg-En-test-gold.txt"] = VREG + audit + row
     loaded = load_corpus("semeval2018-vreg", write(tmp_path, files))
     assert {k: len(v) for k, v in loaded.splits.items()} == {"train": 1, "dev": 1, "test": 1, "audit": 1}

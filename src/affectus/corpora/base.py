@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
+import os
 import pkgutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
 from affectus.errors import FileError, unknown
-from affectus.sample import Sample, Span
+from affectus.sample import Dialogue, Persona, Sample
 from affectus.taxonomy import Perspective, Target, scale
 from affectus.timeline import Timeline
+
+_HELPERS = {"base", "drawing", "label_columns", "leaks", "table"}  # modules of this package that are no corpora
+_PLACES = ("data", "shared/data", "../shared/data")
+
+
+class Split(NamedTuple):
+    """A split as its authors give it.
+
+    Args:
+        rows: Its size.
+        sha256: `fingerprint` of the files as released, empty if nobody has computed it yet.
+    """
+
+    rows: int
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +54,10 @@ class Corpus:
         citation: Publication.
         perspective_source: Why the gold is of its perspective.
         group: What must not be split between training and test.
+        splits: Official splits; empty if there are none, or if the corpus could not be counted.
+        files: Files that tell a copy of the corpus, as patterns relative to its folder; one is enough.
+        folders: Names that its folder commonly has besides its own.
+        obtain: Where it is to be had.
     """
 
     name: str
@@ -46,6 +71,10 @@ class Corpus:
     citation: str
     perspective_source: str
     group: str
+    splits: Mapping[str, Split] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    obtain: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +86,42 @@ class Loaded:
         splits: Split name → samples with gold, in file order. A corpus without official splits has one, `"all"`.
         left_out: Reason → number of rows that are in the files and in no split.
         remarks: What was mended or is strange → number of rows, which are in a split all the same.
+        personas: Value of the group `speaker` or `author` → what is known of that person.
+
+    Raises:
+        FileError: If a split is empty, or two samples have one id.
     """
 
     corpus: Corpus
     splits: Mapping[str, Sequence[Sample]]
     left_out: Mapping[str, int] = field(default_factory=dict)
     remarks: Mapping[str, int] = field(default_factory=dict)
+    personas: Mapping[str, Persona] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        empty = next((split for split, rows in self.splits.items() if not rows), None)
+        if empty is not None:
+            why = ", ".join(f"{count:,} rows left out: {reason}" for reason, count in self.left_out.items() if count)
+            raise FileError(
+                f"the split {empty!r} of {self.corpus.name!r} is empty{why and f' ({why})'}",
+                remedy="get the files of the corpus again",
+            )
+        name, count = next(iter(Counter(s.id for rows in self.splits.values() for s in rows).most_common(1)), ("", 0))
+        if count > 1:
+            raise FileError(
+                f"{count} samples of {self.corpus.name!r} have the id {name!r}",
+                allowed="each id once, over all splits",
+                remedy="take the repeated rows out of the files",
+            )
 
     def __getitem__(self, split: str) -> Sequence[Sample]:
         if split not in self.splits:
             raise unknown(f"split of {self.corpus.name!r}", split, self.splits)
         return self.splits[split]
+
+    def dialogues(self, split: str) -> list[Dialogue]:
+        """The samples of a split as dialogues, in file order, with what is known of their speakers."""
+        return dialogues(self[split], self.personas)
 
     @property
     def summary(self) -> str:
@@ -79,6 +133,38 @@ class Loaded:
 
 
 Loader = Callable[[Path], Loaded]
+
+
+class Judgement(NamedTuple):
+    """One opinion of every sample.
+
+    Args:
+        scores: Scale name → (n, k) array, NaN where nobody judged.
+        perspective: Whose feeling the scores speak of.
+        by: Who gave them, for example `"wrime writer"`.
+    """
+
+    scores: Mapping[str, np.ndarray]
+    perspective: Perspective
+    by: str
+
+
+def with_judgements(samples: Sequence[Sample], judgements: Sequence[Judgement], *, modality: str) -> list[Sample]:
+    """The samples, each with one row of gold a judgement, in the order of the judgements.
+
+    Put the one that others are measured by first: readers that don't choose take it.
+
+    Args:
+        samples: Without gold.
+        judgements: Opinions of all samples.
+        modality: What the judges or the corpus speak of.
+    """
+    spans, n = [sample.span for sample in samples], len(samples)
+    parts = [Timeline.build(spans, j.scores, perspective=j.perspective, by=j.by, modality=modality) for j in judgements]
+    whole = Timeline.concat(parts)
+    together = whole[np.arange(n * len(parts)).reshape(len(parts), n).T.ravel()]
+    step = len(parts)
+    return [_replace(s, Timeline(together.table.slice(i * step, step))) for i, s in enumerate(samples)]
 
 
 def with_gold(
@@ -93,9 +179,7 @@ def with_gold(
         by: Who gave them, for example `"goemotions raters"`.
         modality: What the raters or the corpus speak of.
     """
-    spans = [Span(s.source or s.id, s.track, s.item, s.start, s.end) for s in samples]
-    gold = Timeline.build(spans, scores, perspective=perspective, by=by, modality=modality)
-    return [_replace(s, Timeline(gold.table.slice(i, 1))) for i, s in enumerate(samples)]
+    return with_judgements(samples, [Judgement(scores, perspective, by)], modality=modality)
 
 
 def _replace(sample: Sample, gold: Timeline) -> Sample:
@@ -112,14 +196,67 @@ def one_hot(labels: Sequence[Sequence[str]], name: str) -> np.ndarray:
     return out
 
 
-def gold(samples: Sequence[Sample], name: str) -> np.ndarray:
-    """Gold scores of all samples on a scale, (n, k) float32; NaN rows where a sample has none."""
-    of = scale(name)
-    out = np.full((len(samples), len(of)), np.nan, np.float32)
+def gold(
+    samples: Sequence[Sample], name: str, perspective: Perspective | None = None, by: str | None = None
+) -> np.ndarray:
+    """Gold scores of all samples on a scale, (n, k) float32; NaN rows where a sample has none.
+
+    Args:
+        samples: With gold or without.
+        name: Of the scale.
+        perspective: Whose feeling, where samples have gold from several.
+        by: Who judged; None takes the first.
+    """
+    out = np.full((len(samples), len(scale(name))), np.nan, np.float32)
     for row, sample in enumerate(samples):
-        if sample.gold is not None and name in sample.gold.table.column_names:
-            out[row] = np.asarray(sample.gold.table[name].chunk(0).flatten(), np.float32)
+        if (scores := sample.judged(name, perspective, by)) is not None:
+            out[row] = scores
     return out
+
+
+def groups(samples: Sequence[Sample], key: str) -> np.ndarray:
+    """Value of a group of every sample, (n,) objects; None where a sample is in none.
+
+    Raises:
+        UnknownName: If no sample has the group, with those there are.
+    """
+    kinds = {kind for sample in samples for kind in sample.groups}
+    if key not in kinds:
+        raise unknown("group", key, kinds)
+    out = np.empty(len(samples), object)
+    out[:] = [sample.groups.get(key) for sample in samples]
+    return out
+
+
+def dialogues(samples: Sequence[Sample], personas: Mapping[str, Persona] | None = None) -> list[Dialogue]:
+    """Samples that follow one another and share the group `dialogue`, as dialogues; others alone.
+
+    Args:
+        samples: In order.
+        personas: Speaker → what is known of them; each dialogue gets those of its speakers, by track.
+    """
+    known, out = personas or {}, []
+    for name, turns in groupby(samples, key=lambda s: s.groups.get("dialogue", s.id)):
+        said = tuple(turns)
+        who = {t.track: known[t.groups["speaker"]] for t in said if t.track and t.groups.get("speaker") in known}
+        out.append(Dialogue(said, persona=who, id=name))
+    return out
+
+
+def fingerprint(samples: Sequence[Sample]) -> str:
+    """SHA-256 over ids, texts, features and gold in order: equal where two copies hold the same samples."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        rows: list[list[object]] = []
+        for of in sample.gold.scales if sample.gold is not None else ():
+            scores = sample.gold.scores(of.name)  # type: ignore[union-attr]
+            whose = sample.gold.column("perspective")  # type: ignore[union-attr]
+            rows += [[of.name, who, *(f"{v:.5f}" for v in row)] for who, row in zip(whose, scores, strict=True)]
+        line = [sample.id, sample.text, rows]
+        digest.update(json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        for name in sorted(sample.features):
+            digest.update(name.encode() + np.ascontiguousarray(sample.features[name]).tobytes())
+    return digest.hexdigest()
 
 
 def find_file(folder: Path, *names: str) -> Path:
@@ -155,12 +292,46 @@ def read_lines(path: Path, encoding: str = "utf-8") -> list[str]:
 def known_corpora() -> tuple[str, ...]:
     """Names of all corpora that have a loader."""
     package = importlib.import_module("affectus.corpora")
-    return tuple(sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(package.__path__) if m.name != "base"))
+    names = {module.name for module in pkgutil.iter_modules(package.__path__)} - _HELPERS
+    return tuple(sorted(name.replace("_", "-") for name in names))
 
 
 def corpus(name: str) -> Corpus:
     """The description of a corpus, or `UnknownName` with the nearest spelling."""
     return _module(name).CORPUS
+
+
+def holds(folder: Path, described: Corpus) -> bool:
+    """Whether a folder looks like a copy of a corpus."""
+    return folder.is_dir() and any(next(folder.glob(pattern), None) is not None for pattern in described.files)
+
+
+def locate(name: str, root: Path | str | None = None) -> Path:
+    """The folder that holds a corpus.
+
+    Args:
+        name: Of the corpus.
+        root: The corpus's folder, or a folder that holds one folder a corpus. None looks in the folder that the
+            environment variable AFFECTUS_DATA names, then in `data`, `shared/data` and `../shared/data`.
+
+    Raises:
+        UnknownName: If no loader has this name.
+        FileError: If it is in none of the places, with all that were looked at.
+    """
+    described = corpus(name)
+    own = os.environ.get("AFFECTUS_DATA")
+    roots = [Path(root).expanduser()] if root is not None else [Path(p) for p in (*([own] if own else ()), *_PLACES)]
+    tried = [place for base in roots for place in (*(base / n for n in (name, *described.folders)), base)]
+    for place in tried:
+        if holds(place, described):
+            return place
+    where = "pass its folder with --data" if root is None else "pass the folder with its files, or one above it"
+    raise FileError(
+        f"the corpus {name!r} was not found; looked for {described.files[0]!r} in {', '.join(map(str, tried))}",
+        allowed=f"a folder with {' or '.join(described.files)}" if len(described.files) > 1 else "",
+        remedy=f"{where}{', or set AFFECTUS_DATA' if root is None else ''}"
+        + (f"; {described.obtain}" if described.obtain else ""),
+    )
 
 
 def load_corpus(name: str, folder: Path | str) -> Loaded:

@@ -27,6 +27,8 @@ CORPUS = Corpus(
     perspective_source="posed, but a sequence carries an emotion only if its coded action units fit the prototype and "
     "judges saw the emotion in it (section 3.2 of the paper)",
     group="subject; the three frames of a sequence are nearly the same picture",
+    files=("CK+48/anger/S*.png", "anger/S*.png"),
+    obtain="by agreement with the University of Pittsburgh",
 )
 
 
@@ -57,6 +59,7 @@ def load(folder: Path) -> Loaded:
                     item=len(samples),
                     track=subject,
                     features={"face": face.astype(np.uint8)},
+                    groups={"speaker": subject, "sequence": f"{subject}_{sequence}"},
                 )
             )
             labels.append([label])

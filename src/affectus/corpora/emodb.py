@@ -25,6 +25,8 @@ CORPUS = Corpus(
     perspective_source="the label is the emotion that the actor was asked to show; recordings that listeners recognised"
     " poorly were left out by the authors (sections 2 and 4 of the paper)",
     group="speaker (track): 03 10 11 12 15 are male, 08 09 13 14 16 female; each speaker says the same ten sentences",
+    files=("wav/[01][0-9]a0*.*", "[01][0-9]a0*.wav", "[01][0-9]a0*.flac"),
+    obtain="page of the Berlin Database of Emotional Speech",
 )
 
 _LETTERS = {"W": "anger", "F": "happiness", "N": "neutral", "T": "sadness"}
@@ -49,7 +51,14 @@ def load(folder: Path) -> Loaded:
             raise FileError(f"{path.name!r} has emotion letter {name['emotion']!r}", allowed="W F N T L E A")
         media = Media("audio", path=path)
         samples.append(
-            Sample(id=path.stem, source=f"emodb/{path.name}", media=media, track=name["speaker"], language="de")
+            Sample(
+                id=path.stem,
+                source=f"emodb/{path.name}",
+                media=media,
+                track=name["speaker"],
+                language="de",
+                groups={"speaker": name["speaker"]},
+            )
         )
         labels.append([_LETTERS[name["emotion"]]])
     if not samples:

@@ -25,6 +25,8 @@ CORPUS = Corpus(
     citation="Goodfellow et al. 2013, Challenges in Representation Learning, arXiv:1307.0414",
     perspective_source="pictures found by emotion words, kept or rejected by human labellers (section 2.1 there)",
     group="none is given; the set holds duplicates",
+    files=("train.npz",),
+    obtain="the whole set: Kaggle, Challenges in Representation Learning",
 )
 
 

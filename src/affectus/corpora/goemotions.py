@@ -24,12 +24,14 @@ CORPUS = Corpus(
     citation="Demszky et al. 2020, GoEmotions: A Dataset of Fine-Grained Emotions, ACL, arXiv:2005.00547",
     perspective_source="three to five raters judged which emotions the writer expressed (section 3.3 of the paper)",
     group="none is given; 109 test texts also stand in train",
+    files=("original/train.tsv", "train.tsv"),
+    obtain="google-research/goemotions on GitHub, folder data",
 )
 
 
 def load(folder: Path) -> Loaded:
     """Read `{train,dev,test}.tsv` in `folder` or its `original`: text, label ids, comment id; no header, no quoting."""
-    place = find_file(folder, "original/train.tsv", "train.tsv").parent
+    place = find_file(folder, *CORPUS.files).parent
     return Loaded(CORPUS, {split: _read(place / f"{split}.tsv", split) for split in ("train", "dev", "test")})
 
 

@@ -30,7 +30,9 @@ CORPUS = Corpus(
     consent="questionnaire study, anonymous respondents",
     citation="Scherer and Wallbott 1994, Evidence for universality and cultural variation, JPSP 66(2)",
     perspective_source="the respondents name the emotion that they felt themselves",
-    group="respondent (the sample's track)",
+    group="author: the respondent",
+    files=("isear.csv",),
+    obtain="Swiss Center for Affective Sciences, Geneva",
 )
 
 
@@ -40,7 +42,7 @@ def load(folder: Path) -> Loaded:
     Answers such as "[ No response.]" say nothing and are left out, with their number. The mark that stands for line
     breaks is taken out of the text.
     """
-    path = find_file(folder, "isear.csv")
+    path = find_file(folder, *CORPUS.files)
     try:
         lines = read_lines(path)
     except FileError:
@@ -63,7 +65,15 @@ def load(folder: Path) -> Loaded:
             continue
         who = f"country-{row[column['COUN']]}/subject-{row[column['SUBJ']]}"
         samples.append(
-            Sample(id=row[column["MYKEY"]], source="isear", item=line - 2, text=text, track=who, language="en")
+            Sample(
+                id=row[column["MYKEY"]],
+                source="isear",
+                item=line - 2,
+                text=text,
+                track=who,
+                language="en",
+                groups={"author": who},
+            )
         )
         labels.append([row[column["Field1"]]])
     gold = {SCALE: one_hot(labels, SCALE)}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 from affectus.corpora.base import Corpus, Loaded, find_file, one_hot, with_gold
 from affectus.errors import FileError
-from affectus.sample import Dialogue, Sample
+from affectus.sample import Sample
 from affectus.taxonomy import Target, scale
 
 SCALE = "meld-7"
@@ -27,24 +26,21 @@ CORPUS = Corpus(
     consent="acted: lines of professional actors",
     citation="Poria et al. 2019, MELD, ACL, arXiv:1810.02508",
     perspective_source="three raters watched each clip and judged the emotion of the speaker",
-    group="dialogue (the sample's source)",
+    group="dialogue; a speaker (track) is in many",
+    files=("MELD/train_sent_emo.csv", "train_sent_emo.csv"),
+    obtain="declare-lab/MELD on GitHub, folder data/MELD",
 )
 
 
 def load(folder: Path) -> Loaded:
     """Read `{train,dev,test}_sent_emo.csv` in `folder` or its `MELD`; a sample's source is its dialogue, in order."""
-    place = find_file(folder, "MELD/train_sent_emo.csv", "train_sent_emo.csv").parent
+    place = find_file(folder, *CORPUS.files).parent
     splits: dict[str, Sequence[Sample]] = {}
     strange = 0
     for split in ("train", "dev", "test"):
         splits[split], count = _read(find_file(place, f"{split}_sent_emo.csv"), split)
         strange += count
     return Loaded(CORPUS, splits, remarks={"with times that run backwards, left untimed": strange})
-
-
-def dialogues(samples: Sequence[Sample]) -> list[Dialogue]:
-    """The samples of a split as dialogues, in file order."""
-    return [Dialogue(tuple(turns), id=name) for name, turns in groupby(samples, key=lambda sample: sample.source)]
 
 
 def _read(path: Path, split: str) -> tuple[list[Sample], int]:
@@ -70,6 +66,7 @@ def _read(path: Path, split: str) -> tuple[list[Sample], int]:
                 start=None if backwards else start,
                 end=None if backwards else end,
                 language="en",
+                groups={"dialogue": f"{split}-dia{dialogue}"},
             )
         )
         labels.append([row["Emotion"]])

@@ -24,6 +24,9 @@ CORPUS = Corpus(
     citation="Livingstone & Russo 2018, RAVDESS, PLoS ONE 13(5) e0196391",
     perspective_source="the label is the emotion that the actor was asked to express, not what listeners chose",
     group="actor (track): odd numbers are male, even female; all actors say the same two sentences",
+    files=("Actor_*/03-*.*", "03-01-*.wav", "03-01-*.flac"),
+    folders=("ravdess-speech",),
+    obtain="Zenodo record 1188976",
 )
 
 _CODES = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")  # 01 to 08
@@ -45,7 +48,14 @@ def load(folder: Path) -> Loaded:
             continue
         media = Media("audio", path=path)
         samples.append(
-            Sample(id=path.stem, source=f"ravdess/{path.name}", media=media, track=name["actor"], language="en")
+            Sample(
+                id=path.stem,
+                source=f"ravdess/{path.name}",
+                media=media,
+                track=name["actor"],
+                language="en",
+                groups={"speaker": name["actor"]},
+            )
         )
         labels.append([_CODES[int(name["emotion"]) - 1]])
     if not samples:

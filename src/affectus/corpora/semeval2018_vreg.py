@@ -27,6 +27,9 @@ CORPUS = Corpus(
     citation="Mohammad et al. 2018, SemEval-2018 Task 1: Affect in Tweets",
     perspective_source="raters compared tweets by the state of mind of the tweeter that they infer",
     group="none is given",
+    files=("V-reg/Valence-reg-En-train.txt", "Valence-reg-En-train.txt"),
+    folders=("semeval2018-task1",),
+    obtain="page of SemEval-2018 task 1 (Affect in Tweets)",
 )
 
 
@@ -36,12 +39,12 @@ def load(folder: Path) -> Loaded:
     The published 0..1 becomes −1..1. Audit sentences of the test file form the split `audit`, without gold: they are
     for a test of bias, not for the score.
     """
-    place = find_file(folder, "V-reg/Valence-reg-En-train.txt", "Valence-reg-En-train.txt").parent
+    place = find_file(folder, *CORPUS.files).parent
     splits: dict[str, list[Sample]] = {}
     for split, name in _FILES.items():
         splits[split], audit = _read(find_file(place, f"Valence-reg-En-{name}.txt"), split)
         splits.setdefault("audit", []).extend(audit)
-    return Loaded(CORPUS, splits)
+    return Loaded(CORPUS, {split: rows for split, rows in splits.items() if rows or split != "audit"})
 
 
 def _read(path: Path, split: str) -> tuple[list[Sample], list[Sample]]:

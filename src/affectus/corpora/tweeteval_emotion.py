@@ -24,6 +24,8 @@ CORPUS = Corpus(
     citation="Barbieri et al. 2020, TweetEval, Findings of EMNLP, arXiv:2010.12421, from Mohammad et al. 2018",
     perspective_source="SemEval-2018 raters judged what state of mind of the tweeter they infer (task 1 E-c)",
     group="none is given",
+    files=("train_text.txt",),
+    obtain="cardiffnlp/tweeteval on GitHub, folder datasets/emotion",
 )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from affectus.batch import Batch
 from affectus.errors import CheckpointError, InputError
 from affectus.sample import Item, Sample, flatten
-from affectus.taxonomy import Target, scale
+from affectus.taxonomy import Perspective, Target, scale
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -85,7 +85,7 @@ class TextCollate:
         targets = {
             t.scale: np.repeat(rows, repeats, axis=0)
             for t in self.targets
-            if (rows := gold_rows(samples, t.scale)) is not None
+            if (rows := gold_rows(samples, t.scale, t.perspective)) is not None
         }
         return Batch(inputs, targets, [sample.span for sample in samples], notes)
 
@@ -148,13 +148,19 @@ class TextCollate:
         return {name: getattr(self, name) for name in ("tokenizer", "targets", "max_length")}
 
 
-def gold_rows(samples: Sequence[Sample], name: str) -> np.ndarray | None:
-    """Gold scores on a scale, (n, k) float32 with NaN where unknown; None if no sample has any."""
+def gold_rows(samples: Sequence[Sample], name: str, perspective: Perspective | None = None) -> np.ndarray | None:
+    """Gold scores on a scale, (n, k) float32 with NaN where unknown; None if no sample has any.
+
+    Args:
+        samples: With gold or without.
+        name: Of the scale.
+        perspective: Whose feeling, where samples have gold from several.
+    """
     out = np.full((len(samples), len(scale(name))), np.nan, np.float32)
     found = False
     for row, sample in enumerate(samples):
-        if sample.gold is not None and name in sample.gold.table.column_names:
-            out[row], found = sample.gold.scores(name)[0], True
+        if (scores := sample.judged(name, perspective)) is not None:
+            out[row], found = scores, True
     return out if found else None
 
 
