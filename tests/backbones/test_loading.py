@@ -25,7 +25,7 @@ def test_tiny_networks_are_small_float32_and_always_the_same(kind):
 
 
 def test_an_unknown_tiny_network_lists_the_known():
-    with pytest.raises(InputError, match="'bert', 'whisper', 'llama'"):
+    with pytest.raises(InputError, match="'bert', 'xlnet', 'whisper', 'llama'"):
         backbones.text_encoder("tiny:gpt")
 
 

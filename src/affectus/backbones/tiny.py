@@ -22,9 +22,10 @@ _CHAT = (
 
 
 def model(kind: str) -> Any:
-    """A random `bert` (`BertModel`), `whisper` (`WhisperForConditionalGeneration`) or `llama` (`LlamaForCausalLM`).
+    """A random network of the kinds that `_MODELS` lists.
 
-    All are 32 wide with two layers; the parameters are below 0.2 M.
+    `bert` is a `BertModel`, `xlnet` an `XLNetModel`, `whisper` a `WhisperForConditionalGeneration`, `llama` a
+    `LlamaForCausalLM`. All are 32 wide with two layers; the parameters are below 0.2 M.
     """
     check_option("the kind of tiny network", kind, _MODELS)
     with torch.random.fork_rng(devices=[]):
@@ -43,7 +44,11 @@ def tokenizer(kind: str) -> Any:
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     core.add_special_tokens(list(_SPECIAL.values()))
-    if kind != "llama":
+    if kind == "xlnet":  # the special tokens follow the text, and the last one sums it up
+        core.post_processor = processors.TemplateProcessing(
+            single="$A </s> <s>", pair="$A </s> $B:1 </s>:1 <s>:2", special_tokens=[("</s>", _END), ("<s>", _START)]
+        )
+    elif kind != "llama":
         core.post_processor = processors.TemplateProcessing(
             single="<s> $A </s>", pair="<s> $A </s> $B:1 </s>:1", special_tokens=[("<s>", _START), ("</s>", _END)]
         )
@@ -65,6 +70,16 @@ def _bert() -> Any:
         pad_token_id=_PAD,
     )
     return BertModel(config)
+
+
+def _xlnet() -> Any:
+    from transformers import XLNetConfig, XLNetModel
+
+    config = XLNetConfig(
+        vocab_size=_VOCABULARY, d_model=32, n_layer=2, n_head=2, d_inner=64, pad_token_id=_PAD, bos_token_id=_START,
+        eos_token_id=_END,
+    )  # fmt: skip
+    return XLNetModel(config)
 
 
 def _whisper() -> Any:
@@ -106,4 +121,9 @@ def _llama() -> Any:
     return LlamaForCausalLM(config)
 
 
-_MODELS: dict[str, Callable[[], Any]] = {"bert": _bert, "whisper": _whisper, "llama": _llama}
+_MODELS: dict[str, Callable[[], Any]] = {
+    "bert": _bert,
+    "xlnet": _xlnet,
+    "whisper": _whisper,
+    "llama": _llama,
+}

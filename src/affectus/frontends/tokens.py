@@ -140,6 +140,11 @@ class TextCollate:
             at = end
         return Tokens(text, windows, ("truncated",) if cut or at < len(ids) else ())
 
+    @property
+    def padding(self) -> int:
+        """Token id that fills a short row."""
+        return self._parts.padding
+
     @cached_property
     def _parts(self) -> _Parts:
         return _parts(self.tokenizer)
