@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from affectus.batch import Batch
-from affectus.errors import CheckpointError, InputError
+from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.sample import Item, Sample, flatten
 from affectus.taxonomy import Perspective, Target, scale
 
@@ -54,7 +54,8 @@ class Tokens(NamedTuple):
         """Words, and for each token of all windows the number of its word."""
         spans = [match.span() for match in WORD.finditer(self.text)]
         starts = [start for start, _ in spans]
-        numbers = [max(bisect_right(starts, a) - 1, 0) for window in self.windows for a, _ in window.offsets]
+        # By its last letter: the first one may be the space before the word, which some tokenizers count to the word.
+        numbers = [max(bisect_right(starts, max(a, b - 1)) - 1, 0) for w in self.windows for a, b in w.offsets]
         return [self.text[a:b] for a, b in spans], np.asarray(numbers, np.int64)
 
 
@@ -123,6 +124,27 @@ class TextCollate:
         """Number of tokens of each sample's longest window: what batches are sorted by."""
         return [max(len(window.ids) for window in tokens.windows) for tokens in self.encode(samples)]
 
+    @property
+    def mask(self) -> int:
+        """Id of the token that hides another one.
+
+        Raises:
+            ConfigError: If the tokenizer has none.
+        """
+        found = next((i for t in ("[MASK]", "<mask>") if (i := self._parts.tokenizer.token_to_id(t)) is not None), None)
+        if found is None:
+            raise ConfigError(f"the tokenizer of {self.tokenizer!r} has no mask token", allowed="[MASK] or <mask>")
+        return found
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of ids that the tokenizer gives."""
+        return self._parts.tokenizer.get_vocab_size()
+
+    def json(self) -> str:
+        """The tokenizer as the text of a `tokenizer.json`."""
+        return self._parts.tokenizer.to_str()
+
     def _windows(self, text: str, encoding: Any, cut: bool) -> Tokens:
         ids, offsets = ([], []) if text.isspace() else (encoding.ids, encoding.offsets)
         room = self.max_length - len(self._parts.before) - len(self._parts.after)
@@ -150,7 +172,7 @@ class TextCollate:
         return _parts(self.tokenizer)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("tokenizer", "targets", "max_length")}
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # without the opened tokenizer
 
 
 def gold_rows(samples: Sequence[Sample], name: str, perspective: Perspective | None = None) -> np.ndarray | None:
@@ -198,10 +220,21 @@ def _open(name: str) -> Tokenizer:
 
         path = Path(backbones.resolve(name).location) / "tokenizer.json"
         if not path.is_file():  # made in memory, or on the hub
-            return Tokenizer.from_str(backbones.tokenizer(name).backend_tokenizer.to_str())
+            return _fast(backbones.tokenizer(name))
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust side raises a bare Exception
         raise CheckpointError(
             f"{str(path)!r} is no readable tokenizer ({error})", remedy="fetch or train it again"
         ) from error
+
+
+def _fast(made: Any) -> Tokenizer:
+    """The core of one of transformers' tokenizers; BERTweet's has none and is rebuilt from its files."""
+    from tokenizers import Tokenizer
+
+    if hasattr(made, "backend_tokenizer"):
+        return Tokenizer.from_str(made.backend_tokenizer.to_str())
+    from affectus.frontends.bertweet import bertweet_tokenizer
+
+    return bertweet_tokenizer(made.vocab_file, made.merges_file)
