@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
@@ -36,6 +36,7 @@ SERIES = st.integers(3, 30).flatmap(
 
 
 @given(SINGLE)
+@settings(deadline=None)
 def test_single_label_metrics_agree_with_scikit_learn(pair):
     gold, predicted = pair
     assert macro_f1(gold, predicted) == pytest.approx(sk.f1_score(gold, predicted, average="macro", zero_division=0))
@@ -49,6 +50,7 @@ def test_single_label_metrics_agree_with_scikit_learn(pair):
 
 
 @given(MULTI)
+@settings(deadline=None)
 def test_multi_label_metrics_agree_with_scikit_learn(pair):
     gold, predicted = pair
     for ours, average in ((macro_f1, "macro"), (micro_f1, "micro"), (weighted_f1, "weighted")):
@@ -67,6 +69,7 @@ def test_multi_label_metrics_agree_with_scikit_learn(pair):
 
 
 @given(SINGLE)
+@settings(deadline=None)
 def test_figures_of_single_labels_agree_with_scikit_learn(pair):
     gold, predicted = pair
     ours = per_label(gold, predicted, classes=range(5))
@@ -91,6 +94,7 @@ def test_uar_ignores_classes_that_are_only_predicted():
 
 
 @given(SERIES)
+@settings(deadline=None)
 def test_concordance_is_bounded_by_correlation_and_symmetric(pair):
     a, b = pair
     assume(a.std() > 0.01 and b.std() > 0.01)
@@ -101,6 +105,7 @@ def test_concordance_is_bounded_by_correlation_and_symmetric(pair):
 
 
 @given(SERIES)
+@settings(deadline=None)
 def test_series_agree_with_scipy_and_scikit_learn(pair):
     a, b = pair
     assert rmse(a, b) == pytest.approx(sk.root_mean_squared_error(a, b))

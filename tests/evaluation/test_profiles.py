@@ -55,6 +55,7 @@ def test_profile_figures_equal_slow_references(seed):
 
 
 @given(SEEDS)
+@settings(deadline=None)
 def test_correlations_in_both_forms(seed):
     gold, p = profiles(seed, n=int(seed % 7) + 2)
     by_document = [published_ap(a, b) for a, b in zip(gold, p, strict=True)]

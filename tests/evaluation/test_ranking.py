@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -41,6 +41,7 @@ def slow_average_precision(gold, scores):
 
 
 @given(BINARY)
+@settings(deadline=None)
 def test_binary_figures_equal_their_definitions(pair):
     gold, scores = pair
     assert auc(gold, scores) == pytest.approx(slow_auc(gold, scores), nan_ok=True)
@@ -49,6 +50,7 @@ def test_binary_figures_equal_their_definitions(pair):
 
 
 @given(BINARY)
+@settings(deadline=None)
 def test_turned_scores_turn_the_auc_round(pair):
     gold, scores = pair
     assert auc(gold, scores) == pytest.approx(1 - auc(gold, -scores), nan_ok=True)
@@ -62,6 +64,7 @@ def test_constant_scores_are_chance_and_a_single_class_is_undefined():
 
 
 @given(st.integers(0, 10**6))
+@settings(deadline=None, max_examples=30)
 def test_macro_figures_are_means_over_the_labels_that_occur(seed):
     rng = np.random.default_rng(seed)
     member, scores = rng.integers(0, 2, (6, 4)), rng.integers(0, 5, (6, 4)) / 4

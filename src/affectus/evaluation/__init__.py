@@ -1,7 +1,15 @@
-"""Metrics, bootstrap intervals and calibration: arrays in, plain numbers out."""
+"""Metrics, intervals, tests and calibration: arrays in, plain numbers out."""
 
 from affectus.evaluation.calibrate import fit_conformal, fit_platt, fit_temperature, fit_thresholds
 from affectus.evaluation.catalogue import METRICS, Metric, metric, metrics_for
+from affectus.evaluation.compared import (
+    Significance,
+    approximate_randomisation,
+    holm,
+    kolmogorov_smirnov,
+    mcnemar,
+    welch_t,
+)
 from affectus.evaluation.intervals import Difference, Interval, bootstrap, paired_bootstrap
 from affectus.evaluation.metrics import (
     Coverage,
@@ -19,6 +27,8 @@ from affectus.evaluation.metrics import (
     pearson,
     per_label,
     rmse,
+    set_coverage,
+    set_size,
     spearman,
     uar,
     weighted_f1,
@@ -44,19 +54,24 @@ from affectus.evaluation.ranking import (
     macro_auc,
     macro_average_precision,
 )
+from affectus.evaluation.repeated import Folds, over_folds, over_runs
+from affectus.evaluation.weighted import weighted
 
 __all__ = [
     "METRICS",
     "Correlations",
     "Coverage",
     "Difference",
+    "Folds",
     "Interval",
     "Metric",
     "PerLabel",
+    "Significance",
     "acc_at_1",
     "accuracy",
     "ap_document",
     "ap_emotion",
+    "approximate_randomisation",
     "auc",
     "average_precision",
     "bootstrap",
@@ -71,8 +86,10 @@ __all__ = [
     "fit_platt",
     "fit_temperature",
     "fit_thresholds",
+    "holm",
     "jaccard",
     "jensen_shannon",
+    "kolmogorov_smirnov",
     "kullback_leibler",
     "label_auc",
     "label_average_precision",
@@ -80,17 +97,24 @@ __all__ = [
     "macro_average_precision",
     "macro_f1",
     "mae",
+    "mcnemar",
     "membership",
     "metric",
     "metrics_for",
     "micro_f1",
+    "over_folds",
+    "over_runs",
     "paired_bootstrap",
     "pearson",
     "per_label",
     "rmse",
+    "set_coverage",
+    "set_size",
     "spearman",
     "uar",
     "wasserstein_ordered",
     "wasserstein_values",
+    "weighted",
     "weighted_f1",
+    "welch_t",
 ]

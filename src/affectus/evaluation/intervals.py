@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from affectus.errors import InputError
 from affectus.evaluation.checks import same_length
+from affectus.evaluation.weighted import weighted
+
+Rows = tuple[np.ndarray, ...]
 
 _UNDEFINED_SHARE = 0.05
+_WEIGHTS = 2_000_000  # numbers of copies that are held at a time
 
 
 @dataclass(frozen=True)
@@ -60,21 +65,33 @@ def _draws(rows: int, n: int, seed: int, groups: np.ndarray | None) -> Iterator[
         yield np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
 
 
-def _replicates(
-    function: Callable[..., float], arrays: tuple[np.ndarray, ...], n: int, seed: int, groups: Any, level: float
-) -> tuple[np.ndarray, str]:
+def _figures(function: Callable[..., float], arrays: Rows, draws: Iterable[np.ndarray]) -> np.ndarray:
+    """The figure of each resample, by weights where the metric allows it."""
+    by_weight = weighted(function, *arrays)
+    if by_weight is None:
+        return np.array([function(*(a[rows] for a in arrays)) for rows in draws], float)
+    items = len(arrays[0])
+    counts = (np.bincount(rows, minlength=items) for rows in draws)
+    size = max(1, _WEIGHTS // items)
+    return np.concatenate([by_weight(np.array(some, float)) for some in iter(lambda: list(islice(counts, size)), [])])
+
+
+def _checked(arrays: Rows, n: int, groups: Any, level: float) -> tuple[np.ndarray | None, str]:
     if n < 1 or not 0 < level < 1:
         raise InputError(f"n is {n} and level {level}", allowed="n ≥ 1, 0 < level < 1")
     groups = None if groups is None else np.asarray(groups)
     same_length(*arrays, *([] if groups is None else [groups]))
-    values = np.array([function(*(a[rows] for a in arrays)) for rows in _draws(len(arrays[0]), n, seed, groups)], float)
+    what = "items" if groups is None else f"{len(np.unique(groups))} groups"
+    return groups, f"percentile bootstrap over {what}, {n} resamples, {level:.0%}"
+
+
+def _defined(values: np.ndarray) -> np.ndarray:
     undefined = np.isnan(values)
     if undefined.mean() > _UNDEFINED_SHARE:
         raise InputError(
             f"the figure is undefined in {undefined.mean():.0%} of the resamples", remedy="use more items or groups"
         )
-    what = "items" if groups is None else f"{len(np.unique(groups))} groups"
-    return values[~undefined], f"percentile bootstrap over {what}, {n} resamples, {level:.0%}"
+    return values[~undefined]
 
 
 def bootstrap(
@@ -88,7 +105,8 @@ def bootstrap(
     """Percentile bootstrap of a figure (Efron & Tibshirani 1993, §13.3).
 
     Args:
-        function: Takes the arrays and returns one number, for example `uar`.
+        function: Takes the arrays and returns one number, for example `uar`. Metrics of this room are computed for
+            many resamples at once.
         *arrays: Arrays with one row an item; the same rows are drawn from each.
         n: Number of resamples.
         seed: Seed of the draws; the same seed gives the same interval.
@@ -100,9 +118,11 @@ def bootstrap(
         InputError: If lengths differ, or the figure is NaN in more than 5 % of the resamples (fewer are left out).
     """
     rows = tuple(np.asarray(a) for a in arrays)
-    values, how = _replicates(function, rows, n, seed, groups, level)
+    clusters, how = _checked(rows, n, groups, level)
+    value = float(function(*rows))
+    values = _defined(_figures(function, rows, _draws(len(rows[0]), n, seed, clusters)))
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(function(*rows)), float(low), float(high), level, how)
+    return Interval(value, float(low), float(high), level, how)
 
 
 def paired_bootstrap(
@@ -130,13 +150,12 @@ def paired_bootstrap(
         groups: As in `bootstrap`.
         level: Coverage of the interval.
     """
-    rows = tuple(np.asarray(a) for a in (gold, first, second))
-
-    def difference(g: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
-        return function(g, a) - function(g, b)
-
-    values, how = _replicates(difference, rows, n, seed, groups, level)
+    truth, one, other = (np.asarray(a) for a in (gold, first, second))
+    clusters, how = _checked((truth, one, other), n, groups, level)
+    value = float(function(truth, one) - function(truth, other))
+    ours, theirs = (_figures(function, (truth, p), _draws(len(truth), n, seed, clusters)) for p in (one, other))
+    values = _defined(ours - theirs)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     tail = min((values <= 0).sum(), (values >= 0).sum())
     p = min(1.0, 2 * (tail + 1) / (len(values) + 1))
-    return Difference(float(difference(*rows)), float(low), float(high), level, how, float(p))
+    return Difference(value, float(low), float(high), level, how, float(p))

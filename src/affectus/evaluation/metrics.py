@@ -14,8 +14,8 @@ from affectus.errors import InputError, unknown
 from affectus.evaluation.checks import check_gold, finite, same_length
 
 
-def _indicators(gold: Any, predicted: Any, classes: Iterable[Any] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Both as (n, k) booleans."""
+def indicators(gold: Any, predicted: Any, classes: Iterable[Any] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Gold and prediction of single-label or multi-label items, both as (n, k) booleans."""
     a, b = np.asarray(gold), np.asarray(predicted)
     same_length(a, b)
     if a.ndim != b.ndim or a.ndim not in (1, 2) or (a.ndim == 2 and a.shape != b.shape):
@@ -43,12 +43,12 @@ def macro_f1(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) ->
         classes: Single-label only: the classes to average over; by default those in gold or prediction. With (n, k)
             all columns count, and a label that occurs in neither counts 0.
     """
-    return float(_f1(*_indicators(gold, predicted, classes)).mean())
+    return float(_f1(*indicators(gold, predicted, classes)).mean())
 
 
 def weighted_f1(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) -> float:
     """Mean of the labels' F1, weighted by how often each is gold; NaN if none is. Arguments as `macro_f1`."""
-    a, b = _indicators(gold, predicted, classes)
+    a, b = indicators(gold, predicted, classes)
     support = a.sum(0)
     return float((_f1(a, b) * support).sum() / support.sum()) if support.any() else float("nan")
 
@@ -58,7 +58,7 @@ def micro_f1(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) ->
 
     Over all classes of a single-label task it equals the accuracy; `classes` can leave one out (neutral, others).
     """
-    a, b = _indicators(gold, predicted, classes)
+    a, b = indicators(gold, predicted, classes)
     total = int(a.sum() + b.sum())
     return float(2 * (a & b).sum() / total) if total else 0.0
 
@@ -81,7 +81,7 @@ class PerLabel(NamedTuple):
 
 def per_label(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) -> PerLabel:
     """Precision, recall, F1 and support of each label. Arguments as `macro_f1`."""
-    a, b = _indicators(gold, predicted, classes)
+    a, b = indicators(gold, predicted, classes)
     hits, support, decided = (a & b).sum(0), a.sum(0), b.sum(0)
     zeros = np.zeros((2, len(hits)))
     precision = np.divide(hits, decided, out=zeros[0], where=decided > 0)
@@ -91,7 +91,7 @@ def per_label(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) -
 
 def uar(gold: Any, predicted: Any) -> float:
     """Unweighted average recall: the mean of the recalls of the classes that occur in gold (single-label)."""
-    a, b = _indicators(gold, predicted, np.unique(np.asarray(gold)))
+    a, b = indicators(gold, predicted, np.unique(np.asarray(gold)))
     return float(((a & b).sum(0) / a.sum(0)).mean())
 
 
@@ -107,7 +107,7 @@ def jaccard(gold: Any, predicted: Any) -> float:
 
     The "multi-label accuracy" of SemEval-2018 task 1 E-c (Mohammad et al. 2018).
     """
-    a, b = _indicators(gold, predicted, None)
+    a, b = indicators(gold, predicted, None)
     both, either = (a & b).sum(1), (a | b).sum(1)
     return float(np.divide(both, either, out=np.ones(len(a)), where=either > 0).mean())
 
@@ -259,3 +259,13 @@ def coverage_and_size(sets: Any, gold: Any) -> Coverage:
     missed = (member.astype(bool) & ~inside.astype(bool)).any(1)
     size = inside.sum(1)
     return Coverage(float(1 - missed.mean()), float(size.mean()), float((size == 0).mean()))
+
+
+def set_coverage(sets: Any, gold: Any) -> float:
+    """Share of items whose gold labels are all in their set. Arguments as `coverage_and_size`."""
+    return coverage_and_size(sets, gold).coverage
+
+
+def set_size(sets: Any, gold: Any) -> float:
+    """Mean number of labels in a set. Arguments as `coverage_and_size`."""
+    return coverage_and_size(sets, gold).size

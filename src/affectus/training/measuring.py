@@ -14,11 +14,12 @@ from affectus.evaluation.metrics import (
     accuracy,
     brier,
     ccc,
-    coverage_and_size,
     ece_top_label,
     macro_f1,
     membership,
     pearson,
+    set_coverage,
+    set_size,
     weighted_f1,
 )
 from affectus.readout import Readout
@@ -103,12 +104,8 @@ def measure(
     if sets is not None:
         inside = membership(sets, of.labels)
         note = f"aimed at {readout.coverage:g}; covered means that all gold labels are in the set"
-        out.append(
-            figure("conformal coverage", lambda a, b: coverage_and_size(a, b)[0], inside, truth, note=note, **place)
-        )
-        out.append(
-            figure("mean size of the conformal set", lambda a, b: coverage_and_size(a, b)[1], inside, truth, **place)
-        )
+        out.append(figure("conformal coverage", set_coverage, inside, truth, note=note, **place))
+        out.append(figure("mean size of the conformal set", set_size, inside, truth, **place))
     return out
 
 
