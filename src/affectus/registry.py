@@ -155,21 +155,24 @@ def build(name: str, /, **changes: Any) -> System:
         UnknownName: If there is no such system or variant.
         ConfigError: If a change does not fit the configuration.
     """
+    config = configuration(name, **changes)
+    cls, _ = entry(name).load(name.partition("/")[2])
+    system = cls(config, **_parts(config))
+    system.name = system.variant = name
+    return system
+
+
+def configuration(name: str, /, **changes: Any) -> Any:
+    """The configuration of a variant, with some fields set otherwise; arguments and errors as `build`."""
     from dataclasses import asdict
 
     from affectus.config import parse_config
 
-    found = entry(name)
-    variant = name.partition("/")[2]
+    found, variant = entry(name), name.partition("/")[2]
     if variant not in found.variants:
         raise unknown(f"variant of {found.card.system!r}", variant, found.variants, listing="affectus systems")
-    cls, variants = found.load(variant)
-    config = variants[variant]
-    if changes:
-        config = parse_config(type(config), {**asdict(config), **changes})
-    system = cls(config, **_parts(config))
-    system.name = system.variant = name
-    return system
+    config = found.load(variant)[1][variant]
+    return parse_config(type(config), {**asdict(config), **changes}) if changes else config
 
 
 def _parts(config: Any) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import Any
 from affectus.card import CheckpointCard
 from affectus.corpora.base import Corpus, Loaded, corpus, load_corpus
 from affectus.errors import InputError
+from affectus.registry import configuration
 from affectus.sample import Sample
 from affectus.training.calibration import fit_readouts
+from affectus.training.mapping import onto_targets
 from affectus.training.measuring import measure_reader
 from affectus.training.recipe import Recipe, Run, apply_changes, parse
 
@@ -20,13 +22,17 @@ from affectus.training.recipe import Recipe, Run, apply_changes, parse
 def load_data(run: Run, root: Path) -> tuple[Any, list[Loaded]]:
     """The data of a run, and the corpora that they come from.
 
+    Gold of a corpus on another scale than the system's is carried over where a map leads there; see `onto_targets`.
+
     Args:
         run: Names the corpora.
         root: The corpus's folder, or a folder that holds one folder a corpus, named as the corpus.
     """
     from affectus.training.source import Data
 
-    read = [load_corpus(name, root / name if (root / name).is_dir() else root) for name in run.data]
+    targets = configuration(run.system, **run.config).targets
+    whole = [load_corpus(name, root / name if (root / name).is_dir() else root) for name in run.data]
+    read = [onto_targets(loaded, targets, run.splits.values()) for loaded in whole]
     train = [loaded[run.splits["train"]] for loaded in read]
     watch = [loaded[run.splits["watch"]] for loaded in read if "watch" in run.splits]
     data = Data(
@@ -71,8 +77,18 @@ def carry_out(recipe: Recipe, root: Path, out: Path, *, resume: bool = False, on
             from affectus.training.export import export_calibrated
 
             export_calibrated(system, folder, data.watch)
-        trained_card(system, run, [loaded.corpus for loaded in read], data.watch, folder, minutes).save(folder)
+        earlier = [corpus(known) for known in before(recipe, name) if known not in run.data]
+        trained_card(system, run, read, data.watch, folder, minutes, earlier).save(folder)
     return list(done.values())
+
+
+def before(recipe: Recipe, name: str) -> list[str]:
+    """Corpora that a run's weights learned from in the runs that it starts from."""
+    found: dict[str, None] = {}
+    for source in recipe.runs[name].init:
+        if source in recipe.runs:
+            found |= dict.fromkeys([*before(recipe, source), *recipe.runs[source].data])
+    return list(found)
 
 
 def default_recipe(system: str, root: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -91,14 +107,25 @@ def default_recipe(system: str, root: Path, changes: Sequence[str] = ()) -> Reci
 
 
 def trained_card(
-    system: Any, run: Run, corpora: Sequence[Corpus], watch: Sequence[Sample], folder: Path, minutes: float
+    system: Any,
+    run: Run,
+    read: Sequence[Loaded],
+    watch: Sequence[Sample],
+    folder: Path,
+    minutes: float,
+    earlier: Sequence[Corpus] = (),
 ) -> CheckpointCard:
-    """The card of a checkpoint that was just trained, with the figures of the watched split."""
-    if not corpora:
+    """The card of a checkpoint that was just trained, with the figures of the watched split.
+
+    `earlier` are corpora of the runs that it started from: their terms bind its weights as well.
+    """
+    if not read:
         raise InputError("a run without corpora has no card")
-    names = ", ".join(c.name for c in corpora)
+    corpora = [*(loaded.corpus for loaded in read), *earlier]
+    names = ", ".join(loaded.corpus.name for loaded in read)
     split = f"{run.splits.get('watch', '')} (calibrated on it: optimistic)"
-    figures = measure_reader(system, watch, data=names, split=split, resamples=1000) if watch else []
+    measured = watch and hasattr(system, "logits")
+    figures = measure_reader(system, watch, data=names, split=split, resamples=1000) if measured else []
     shippable = all(c.ship for c in corpora)
     weights = sum(file.stat().st_size for file in folder.glob("model.*"))
     return CheckpointCard(
@@ -112,7 +139,10 @@ def trained_card(
         perspective=", ".join(sorted({t.perspective for t in system.config.targets})),
         figures=tuple(figures),
         calibration=_calibration(system, run, watch),
-        limits=("Measured on the split that it was calibrated on: use `affectus evaluate` on a test split.",),
+        limits=(
+            "Measured on the split that it was calibrated on: use `affectus evaluate` on a test split.",
+            *(loaded.summary for loaded in read if any(loaded.left_out.values())),
+        ),
         cost=f"{minutes:.1f} minutes on {platform.machine()}",
         parameters=sum(p.numel() for p in system.parameters()),
         size_mb=weights / 1e6,
@@ -121,7 +151,7 @@ def trained_card(
 
 
 def _calibration(system: Any, run: Run, watch: Sequence[Sample]) -> str:
-    if watch:
+    if watch and hasattr(system, "logits"):
         return f"fitted on the split {run.splits.get('watch')!r}"
     fitted = any(readout.quantile is not None for readout in system.readouts)
     return "fitted on groups of training items, each left out of a fit in turn" if fitted else "none"
