@@ -18,7 +18,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.core
-	$(PIP) -e '.[train,voice-out,dev]'
+	$(PIP) -e '.[train,ja,voice-out,dev]'
 	@touch $@
 
 demo: $(VENV)/.core ## set up, analyse examples/, print a table, say where the report is
