@@ -233,19 +233,21 @@ def _orders(corpus: _Corpus, n_a: int, n: int, ngrams: tuple[int, int], min_coun
         enough = np.bincount(holder, minlength=len(first)) >= min_count
         if words >= ngrams[0]:
             shown = enough & (np.bincount(gram[held], minlength=len(first)) > 0)
-            times = [np.bincount(gram[side], minlength=len(first))[shown] for side in _sides(text[places] < n_a)]
-            found = [np.bincount(holder[side], minlength=len(first))[shown] for side in _sides(where < n_a)]
+            times_a, times_b = _on_each_side(gram, text[places] < n_a, shown)
+            texts_a, texts_b = _on_each_side(holder, where < n_a, shown)
             begin = places[first[shown]]
             expressions = [corpus.space.join(corpus.words[i] for i in ids[at : at + words]) for at in begin.tolist()]
             all_b = len(starts) - all_a
-            yield _Order(words, expressions, *found, *times, all_a, all_b, where[shown[holder]])
+            yield _Order(words, expressions, texts_a, texts_b, times_a, times_b, all_a, all_b, where[shown[holder]])
         keep = enough[gram]
         places, held = places[keep], held[keep]
         gram = (np.cumsum(enough) - 1)[gram[keep]]
 
 
-def _sides(of_a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return of_a, ~of_a
+def _on_each_side(numbers: np.ndarray, of_a: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How often each shown number occurs in a and in b."""
+    a, b = (np.bincount(numbers[side], minlength=len(shown))[shown] for side in (of_a, ~of_a))
+    return a, b
 
 
 def _examples(order: _Order, texts: Sequence[str], n_a: int, n_b: int, most: int) -> list[list[str]]:
