@@ -29,6 +29,8 @@ class Card:
         proof: How equality with the original was shown: `official code`, `equations`, or `own system`.
         limits: What it can't do.
         expected_failures: Contract check → reason why it does not hold.
+        ablation: Config field → value that takes the key piece away; the system must then learn less well.
+        ablated: What is missing then, in one line.
     """
 
     system: str
@@ -42,6 +44,8 @@ class Card:
     proof: str
     limits: str = ""
     expected_failures: Mapping[str, str] = field(default_factory=dict)
+    ablation: Mapping[str, Any] = field(default_factory=dict)
+    ablated: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,7 @@ class SpeechEncoder(nn.Module):
                 remedy="cut the speech at pauses, for example with the voice activity detector",
             )
         net, kept, mask = self.whisper, None, None
-        if valid is not None and not bool(valid.all()):
+        if valid is not None and (torch.compiler.is_exporting() or not bool(valid.all())):
             keep_mel = valid[:, None, :].to(mel.dtype)
             kept = valid[:, ::STRIDE, None].to(mel.dtype)
             mel = mel * keep_mel

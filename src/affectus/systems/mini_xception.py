@@ -543,6 +543,8 @@ CARD = Card(
     licence="code Apache-2.0; packaged weights MIT, learned from FER2013 (research data, provenance not cleared)",
     proof="official code",
     limits="frontal to half-turned faces of 24 pixels or more; weak on anger, disgust and fear",
+    ablation={"widths": ()},
+    ablated="No residual blocks: what is left sees squares of seven pixels and not where they are.",
 )
 VARIANTS = {
     "tiny": MiniXceptionConfig(stem=4, widths=(8, 16)),

@@ -262,18 +262,29 @@ class VoiceHead(System):
         layers, width = len(self.config.layers), self.backbone.width
         sums = mel.new_zeros((2, len(prosody), layers, width), dtype=torch.float64)
         counts = mel.new_zeros(len(prosody), dtype=torch.float64)
-        longest = int((lengths.max().item() + 1) // 2) if len(lengths) else 0
-        states = mel.new_zeros((len(mel), layers, longest, width))
-        for i, row in enumerate(owner.tolist()):
-            found = self.backbone(mel[i : i + 1, :, : int(lengths[i])])[list(self.config.layers), 0]
-            states[i, :, : found.shape[1]] = found
-            sums[0, row] += found.double().sum(1)
-            sums[1, row] += found.double().square().sum(1)
-            counts[row] += found.shape[1]
+        if torch.compiler.is_exporting():  # a graph has no loop over windows: all at once, with masks
+            states, added = self._together(mel, lengths)
+            sums = sums.index_add(1, owner, torch.stack([states.double().sum(2), states.double().square().sum(2)]))
+            counts = counts.index_add(0, owner, added)
+        else:
+            longest = int((lengths.max().item() + 1) // 2) if len(lengths) else 0
+            states = mel.new_zeros((len(mel), layers, longest, width))
+            for i, row in enumerate(owner.tolist()):
+                found = self.backbone(mel[i : i + 1, :, : int(lengths[i])])[list(self.config.layers), 0]
+                states[i, :, : found.shape[1]] = found
+                sums[0, row] += found.double().sum(1)
+                sums[1, row] += found.double().square().sum(1)
+                counts[row] += found.shape[1]
         mean, square = sums / counts.clamp(min=1)[:, None, None]
         deviation = (square - mean.square()).clamp(min=0).sqrt()
         pooled = torch.stack([mean, deviation], 2).flatten(1).float()  # (rows, layers · 2 · width)
         return {"pooled": pooled, "prosody": prosody, "states": states, "counts": counts.float(), "owner": owner}
+
+    def _together(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """States (windows, layers, t, width), zero beyond each window's end, and the number of them (windows,)."""
+        valid = torch.arange(mel.shape[2], device=mel.device) < lengths[:, None]
+        states = self.backbone(mel, valid)[list(self.config.layers)].transpose(0, 1)
+        return states, ((lengths + 1) // 2).double()
 
     def head(self, pooled: Tensor, prosody: Tensor, states: Tensor, counts: Tensor, owner: Tensor) -> dict[str, Tensor]:
         """Outputs from what `encode` gives."""
