@@ -19,6 +19,8 @@ from affectus.sample import Span
 from affectus.taxonomy import Perspective, Scale, scale
 from affectus.timeline import Timeline
 
+Curve = tuple[tuple[float, ...], tuple[float, ...]]
+
 STRANGE = "abstained:out-of-distribution"
 
 
@@ -32,10 +34,14 @@ class Readout:
         slope: Factor on the logits: one number (temperature scaling: 1 / T) or one for each label (Platt 1999). Empty
             is 1.
         intercept: Added to the scaled logits: empty, or one number for each label.
+        isotonic: Empty, or for each label the corners (x, y) of a rising curve from scaled to calibrated probability
+            (Zadrozny & Elkan 2002); one-of scores are then divided by their sum.
         thresholds: any-of only: a label is decided from this probability upwards. Empty is 0.5.
         at_least_one: any-of only: decide the label that is nearest to its threshold when none reaches it.
         quantile: Conformal threshold: a label is in the set when 1 − p ≤ quantile. None gives no sets.
-        coverage: Share of items whose gold labels are in the set, as fitted.
+        margin: level only: for each label, how far to either side the gold value is looked for. Empty gives no
+            intervals.
+        coverage: Share of items whose gold labels are in the set, or value in the interval, as fitted.
         floor: Abstain when the highest probability is below this.
         limit: Abstain when the out-of-distribution score is above this. None never does.
     """
@@ -44,16 +50,18 @@ class Readout:
     perspective: Perspective
     slope: tuple[float, ...] = ()
     intercept: tuple[float, ...] = ()
+    isotonic: tuple[Curve, ...] = ()
     thresholds: tuple[float, ...] = ()
     at_least_one: bool = True
     quantile: float | None = None
+    margin: tuple[float, ...] = ()
     coverage: float = 0.9
     floor: float = 0.0
     limit: float | None = None
 
     def __post_init__(self) -> None:
         k = len(self.of)
-        for name in ("slope", "intercept", "thresholds"):
+        for name in ("slope", "intercept", "thresholds", "margin"):
             values = tuple(float(v) for v in getattr(self, name))
             object.__setattr__(self, name, values)
             allowed = (0, 1, k) if name == "slope" else (0, k)
@@ -61,6 +69,13 @@ class Readout:
                 raise ConfigError(
                     f"{name} of the readout on {self.scale!r} has {len(values)} values", allowed=f"{allowed}"
                 )
+        curves = tuple((tuple(map(float, x)), tuple(map(float, y))) for x, y in self.isotonic)
+        object.__setattr__(self, "isotonic", curves)
+        if len(curves) not in (0, k) or any(len(x) != len(y) or not x for x, y in curves):
+            raise ConfigError(
+                f"isotonic of the readout on {self.scale!r} has {len(curves)} curves",
+                allowed=f"none, or {k} with one y for each x",
+            )
 
     @property
     def of(self) -> Scale:
@@ -82,9 +97,24 @@ class Readout:
         if of.kind == "level":
             return np.clip(x, of.low, of.high).astype(np.float32)
         if of.kind == "any-of":
-            return (1 / (1 + np.exp(-np.clip(x, -60, 60)))).astype(np.float32)
+            return self._curved(1 / (1 + np.exp(-np.clip(x, -60, 60)))).astype(np.float32)
         x = np.exp(x - x.max(1, keepdims=True))
-        return (x / x.sum(1, keepdims=True)).astype(np.float32)
+        p = x / x.sum(1, keepdims=True)
+        curved = self._curved(p)
+        total = curved.sum(1, keepdims=True)
+        return np.divide(curved, total, out=p, where=total > 0).astype(np.float32)
+
+    def _curved(self, p: np.ndarray) -> np.ndarray:
+        if not self.isotonic:
+            return p
+        return np.column_stack([np.interp(v, x, y) for v, (x, y) in zip(p.T, self.isotonic, strict=True)])
+
+    def intervals(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Lower and upper ends of the levels, two (n, k), within the scale's range; None if no margin was fitted."""
+        if not self.margin or self.of.kind != "level":
+            return None
+        margin, of = np.asarray(self.margin), self.of
+        return np.maximum(p - margin, of.low), np.minimum(p + margin, of.high)
 
     def decide(self, p: np.ndarray) -> list[list[str]]:
         """Decided labels of each row of calibrated scores, most probable first; none on a level or without opinion."""

@@ -1,18 +1,23 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
 
-from affectus.errors import InputError
+from affectus.errors import ConfigError, InputError
 from affectus.evaluation import (
     coverage_and_size,
     ece_top_label,
     fit_conformal,
+    fit_isotonic,
+    fit_margin,
     fit_platt,
     fit_temperature,
     fit_thresholds,
+    label_ece,
     macro_f1,
     membership,
 )
@@ -115,6 +120,80 @@ def test_conformal_threshold_by_hand_and_with_too_few_items():
     assert fit_conformal([[0.2, 0.3]] * 99, np.zeros((99, 2), int), 0.9, "any-of")["quantile"] == 0
 
 
+def squared(logits):
+    """Logits whose probability is the square of the true one: no slope and intercept can mend it."""
+    p = np.clip(1 / (1 + np.exp(-logits)) ** 2, 1e-9, 1 - 1e-9)
+    return np.log(p / (1 - p))
+
+
+def test_isotonic_curves_mend_what_a_slope_can_not():
+    logits, gold = any_of(6000, 0, k=28)
+    raw = Readout("goemotions-28", "perceived")
+    curved = replace(raw, **fit_isotonic(raw.probabilities(squared(logits)), gold))
+    fresh, truth = any_of(6000, 1, k=28)
+    assert label_ece(raw.probabilities(squared(fresh)), truth).mean() > 0.08
+    p = curved.probabilities(squared(fresh))
+    assert label_ece(p, truth).max() < 0.05
+    for before, after in zip(raw.probabilities(squared(fresh)).T, p.T, strict=True):
+        assert (np.diff(after[np.argsort(before)]) >= 0).all()  # a curve rises
+
+
+def test_isotonic_curves_are_those_of_scikit_learn_and_survive_json():
+    logits, gold = any_of(500, 2, k=28)
+    raw = Readout("goemotions-28", "perceived", slope=(0.7,))
+    p = raw.probabilities(logits)
+    curved = replace(raw, **fit_isotonic(p, gold))
+    fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(p[:, 3], gold[:, 3])
+    assert curved.probabilities(logits)[:, 3] == pytest.approx(fitted.predict(p[:, 3]), abs=1e-3)
+    assert Readout(**json.loads(json.dumps(curved.to_dict()))) == curved
+    old = {key: value for key, value in raw.to_dict().items() if key not in ("isotonic", "margin")}
+    assert Readout(**old) == raw
+
+
+def test_isotonic_one_of_scores_still_sum_to_one():
+    logits, gold = one_of(4000, 0)
+    raw = Readout("emodb-4", "intended")
+    curved = replace(raw, **fit_isotonic(raw.probabilities(4 * logits), gold))
+    fresh, truth = one_of(4000, 1)
+    p = curved.probabilities(4 * fresh)
+    assert p.sum(1) == pytest.approx(np.ones(4000), abs=1e-5)
+    assert ece_top_label(p, truth) < 0.045 < 0.1 < ece_top_label(raw.probabilities(4 * fresh), truth)
+    never = replace(raw, isotonic=(((0.0, 1.0), (0.0, 0.0)),) * 4)  # nothing is left to share out
+    assert never.probabilities(fresh) == pytest.approx(raw.probabilities(fresh))
+
+
+@pytest.mark.parametrize("curves", [(((0.0,), (0.0,)),), (((0.0, 1.0), (0.5,)),) * 4, (((), ()),) * 4])
+def test_curves_that_do_not_fit_the_scale_are_refused(curves):
+    with pytest.raises(ConfigError, match="isotonic"):
+        Readout("emodb-4", "intended", isotonic=curves)
+
+
+def test_margin_by_hand_and_with_too_few_items():
+    gold = np.zeros((9, 2))
+    levels = np.column_stack([np.arange(1, 10) / 10, -np.arange(1, 10) / 100])
+    assert fit_margin(levels, gold, 0.8)["margin"] == pytest.approx((0.8, 0.08))
+    assert fit_margin(levels, gold, 0.95) == {"margin": (), "coverage": 0.95}
+
+
+def test_margins_cover_on_exchangeable_data():
+    rng, inside = np.random.default_rng(0), []
+    for _ in range(200):
+        gold = rng.uniform(-0.5, 0.5, (80, 2))
+        levels = gold + rng.standard_t(3, (80, 2)) * [0.05, 0.2]
+        readout = replace(Readout("valence-arousal", "perceived"), **fit_margin(levels[:40], gold[:40], 0.9))
+        low, high = readout.intervals(levels[40:])
+        inside.append(((low <= gold[40:]) & (gold[40:] <= high)).mean(0))
+    assert np.mean(inside, 0) == pytest.approx([0.9, 0.9], abs=0.025)
+
+
+def test_intervals_stay_in_the_range_and_only_levels_have_them():
+    low, high = Readout("valence-arousal", "felt", margin=(0.3, 0.3)).intervals(np.array([[0.9, -0.1]]))
+    assert low == pytest.approx(np.array([[0.6, -0.4]]))
+    assert high == pytest.approx(np.array([[1.0, 0.2]]))
+    assert Readout("valence-arousal", "felt").intervals(np.zeros((1, 2))) is None
+    assert Readout("emodb-4", "intended", margin=(0.1,) * 4).intervals(np.zeros((1, 4))) is None
+
+
 def test_fitted_values_drive_a_readout():
     logits, gold = one_of(500, 3)
     readout = replace(Readout("emodb-4", "intended"), **fit_temperature(logits, gold))
@@ -134,6 +213,8 @@ def test_fitted_values_drive_a_readout():
         lambda: fit_conformal([[0.1, 0.9]], np.array([0]), 0.9, "any-of"),
         lambda: fit_conformal([[0.1, 0.9]], np.array([0]), 0.9, "level"),
         lambda: fit_thresholds([[0.1, 0.9]], np.array([[0, 1]]), "accuracy"),
+        lambda: fit_margin([[0.1]], [[0.2]], 90),
+        lambda: fit_margin([0.1], [0.2]),
     ],
 )
 def test_unfit_arguments_are_refused(call):

@@ -41,7 +41,7 @@ def test_rows_without_a_reading_or_gold_do_not_count() -> None:
     assert measure(raw, holed, unknown, data="x", split="y", resamples=0)[0].n == 500
 
 
-def test_one_of_gets_a_temperature_and_levels_are_left_alone() -> None:
+def test_one_of_gets_a_temperature_and_levels_an_interval() -> None:
     rng = np.random.default_rng(0)
     true = rng.normal(0, 1.5, (3000, 7))
     classes = np.array([rng.choice(7, p=np.exp(x) / np.exp(x).sum()) for x in true])
@@ -49,7 +49,10 @@ def test_one_of_gets_a_temperature_and_levels_are_left_alone() -> None:
     assert fitted.slope[0] == pytest.approx(0.5, abs=0.05)
     assert fitted.quantile is not None
     level = Readout("valence", "perceived")
-    assert fitted_readout(level, true[:, :1], true[:, :1]) is level
+    near = np.clip(rng.uniform(-0.5, 0.5, (3000, 1)) + rng.uniform(-0.1, 0.1, (3000, 1)), -1, 1)
+    assert fitted_readout(level, near, near).margin == pytest.approx((0,), abs=1e-6)
+    off = fitted_readout(level, near, near + rng.uniform(-0.2, 0.2, near.shape))
+    assert off.margin[0] == pytest.approx(0.18, abs=0.01)
     scored = measure(level, np.clip(true[:, :1], -1, 1), np.clip(true[:, :1], -1, 1), data="x", split="y", resamples=20)
     assert scored[0].value == pytest.approx(1)
     assert scored[0].low is not None

@@ -1,6 +1,13 @@
 """Metrics, intervals, tests and calibration: arrays in, plain numbers out."""
 
-from affectus.evaluation.calibrate import fit_conformal, fit_platt, fit_temperature, fit_thresholds
+from affectus.evaluation.calibrate import (
+    fit_conformal,
+    fit_isotonic,
+    fit_margin,
+    fit_platt,
+    fit_temperature,
+    fit_thresholds,
+)
 from affectus.evaluation.catalogue import METRICS, Metric, metric, metrics_for
 from affectus.evaluation.compared import (
     Significance,
@@ -54,7 +61,16 @@ from affectus.evaluation.ranking import (
     macro_auc,
     macro_average_precision,
 )
+from affectus.evaluation.reliability import (
+    Reliability,
+    RiskCoverage,
+    adaptive_reliability,
+    label_ece,
+    reliability,
+    risk_coverage,
+)
 from affectus.evaluation.repeated import Folds, over_folds, over_runs
+from affectus.evaluation.subgroups import Subgroup, subgroups
 from affectus.evaluation.weighted import weighted
 
 __all__ = [
@@ -66,9 +82,13 @@ __all__ = [
     "Interval",
     "Metric",
     "PerLabel",
+    "Reliability",
+    "RiskCoverage",
     "Significance",
+    "Subgroup",
     "acc_at_1",
     "accuracy",
+    "adaptive_reliability",
     "ap_document",
     "ap_emotion",
     "approximate_randomisation",
@@ -83,6 +103,8 @@ __all__ = [
     "ece_top_label",
     "emotion_correlations",
     "fit_conformal",
+    "fit_isotonic",
+    "fit_margin",
     "fit_platt",
     "fit_temperature",
     "fit_thresholds",
@@ -93,6 +115,7 @@ __all__ = [
     "kullback_leibler",
     "label_auc",
     "label_average_precision",
+    "label_ece",
     "macro_auc",
     "macro_average_precision",
     "macro_f1",
@@ -107,10 +130,13 @@ __all__ = [
     "paired_bootstrap",
     "pearson",
     "per_label",
+    "reliability",
+    "risk_coverage",
     "rmse",
     "set_coverage",
     "set_size",
     "spearman",
+    "subgroups",
     "uar",
     "wasserstein_ordered",
     "wasserstein_values",

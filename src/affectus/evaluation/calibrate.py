@@ -14,6 +14,7 @@ import numpy as np
 
 from affectus.errors import InputError, check_option
 from affectus.evaluation.checks import check_gold, finite, same_length
+from affectus.readout import Curve
 
 _SMALLEST, _LARGEST = 0.01, 100.0  # temperatures; beyond them the scores are all but constant or all but hard
 
@@ -96,6 +97,31 @@ def fit_platt(logits: Any, gold: Any) -> dict[str, tuple[float, ...]]:
     return {"slope": tuple(slopes), "intercept": tuple(intercepts)}
 
 
+def fit_isotonic(probabilities: Any, gold: Any) -> dict[str, tuple[Curve, ...]]:
+    """Isotonic regression of each label by itself (Zadrozny & Elkan 2002): the best rising curve of probability.
+
+    It follows any shape, and therefore wants many items: with few, it learns them by heart, and its flat stretches
+    make ties. Prefer temperature or Platt scaling below about a thousand items a label (Niculescu-Mizil & Caruana
+    2005).
+
+    Args:
+        probabilities: (n, k) scores of the readout that gets the curves, which are applied after its slope.
+        gold: (n,) class numbers, or (n, k) zeros and ones.
+
+    Returns:
+        `isotonic`: for each label the corners (x, y) of its curve.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    p, g = _checked(probabilities, gold)
+    member = g[:, None] == np.arange(p.shape[1]) if g.ndim == 1 else g
+    curves = []
+    for scores, hits in zip(p.T, member.T, strict=True):
+        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, hits.astype(float))
+        curves.append((tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist())))
+    return {"isotonic": tuple(curves)}
+
+
 def fit_thresholds(
     probabilities: Any, gold: Any, metric: Literal["macro-F1"] = "macro-F1"
 ) -> dict[str, tuple[float, ...]]:
@@ -160,5 +186,38 @@ def fit_conformal(
         )
     lowest = p[np.arange(len(p)), g] if g.ndim == 1 else np.where(g.astype(bool), p, 1.0).min(1)
     scores = np.sort(1 - lowest)
-    rank = math.ceil((len(scores) + 1) * coverage - 1e-9)
+    rank = _rank(len(scores), coverage)
     return {"quantile": float(scores[rank - 1]) if rank <= len(scores) else 1.0, "coverage": float(coverage)}
+
+
+def fit_margin(predicted: Any, gold: Any, coverage: float = 0.9) -> dict[str, Any]:
+    """Split-conformal interval of each level: the value ± a quantile of the absolute error (Lei et al. 2018).
+
+    The margin is the ⌈(n + 1)·coverage⌉-th smallest error, so that on exchangeable data at least that share of values
+    lies within. It is as wide for easy items as for hard ones.
+
+    Args:
+        predicted: (n, k) levels of items that the weights were not trained on.
+        gold: (n, k) true levels.
+        coverage: Wanted share of values within the interval, for each label by itself.
+
+    Returns:
+        `margin`, k values, or none if there are too few items to promise that coverage; and `coverage`.
+    """
+    if not 0 < coverage < 1:
+        raise InputError(f"coverage is {coverage}", allowed="between 0 and 1, both excluded")
+    p, g = finite("levels", predicted), finite("gold", gold)
+    same_length(p, g)
+    if p.ndim != 2 or p.shape != g.shape:
+        raise InputError(f"levels have shape {p.shape} and gold {g.shape}", allowed="two (n, k)")
+    errors = np.sort(np.abs(p - g), 0)
+    rank = _rank(len(errors), coverage)
+    return {
+        "margin": tuple(errors[rank - 1].tolist()) if rank <= len(errors) else (),
+        "coverage": float(coverage),
+    }
+
+
+def _rank(n: int, coverage: float) -> int:
+    """Place, from 1, of the conformal quantile among n scores in order."""
+    return math.ceil((n + 1) * coverage - 1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,8 +12,6 @@ import numpy as np
 from affectus.errors import InputError
 from affectus.evaluation.checks import same_length
 from affectus.evaluation.weighted import weighted
-
-Rows = tuple[np.ndarray, ...]
 
 _UNDEFINED_SHARE = 0.05
 _WEIGHTS = 2_000_000  # numbers of copies that are held at a time
@@ -51,6 +49,17 @@ class Difference(Interval):
 
     p: float = 1.0
 
+    @classmethod
+    def between(cls, value: float, replicates: np.ndarray, level: float, how: str) -> Difference:
+        """From the difference itself and that of each resample.
+
+        p is twice the smaller share of resamples on either side of zero, with one added to both counts.
+        """
+        low, high = percentiles(replicates, level)
+        known = replicates[~np.isnan(replicates)]
+        tail = min((known <= 0).sum(), (known >= 0).sum())
+        return cls(value, low, high, level, how, float(min(1.0, 2 * (tail + 1) / (len(known) + 1))))
+
 
 def _draws(rows: int, n: int, seed: int, groups: np.ndarray | None) -> Iterator[np.ndarray]:
     """Row numbers of each resample: items, or whole groups, drawn with replacement."""
@@ -65,33 +74,66 @@ def _draws(rows: int, n: int, seed: int, groups: np.ndarray | None) -> Iterator[
         yield np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
 
 
-def _figures(function: Callable[..., float], arrays: Rows, draws: Iterable[np.ndarray]) -> np.ndarray:
-    """The figure of each resample, by weights where the metric allows it."""
-    by_weight = weighted(function, *arrays)
-    if by_weight is None:
-        return np.array([function(*(a[rows] for a in arrays)) for rows in draws], float)
+def resampled(
+    function: Callable[..., float],
+    *arrays: np.ndarray,
+    n: int,
+    seed: int = 0,
+    groups: Any = None,
+    part: np.ndarray | None = None,
+) -> np.ndarray:
+    """The figure of each resample, (n,), NaN where it is undefined; by weights where the metric allows it.
+
+    Args:
+        function: Takes the arrays and returns one number.
+        *arrays: Arrays with one row an item.
+        n: Number of resamples; the same seed and number of rows give the same ones, whatever is measured.
+        seed: Seed of the draws.
+        groups: (rows,) cluster of each item, drawn whole, or None.
+        part: (rows,) booleans: the figure is that of the drawn items which are in this part.
+    """
+    if n < 1:
+        raise InputError(f"n is {n}", allowed="1 or more")
+    clusters = None if groups is None else np.asarray(groups)
+    same_length(*arrays, *([] if clusters is None else [clusters]))
     items = len(arrays[0])
-    counts = (np.bincount(rows, minlength=items) for rows in draws)
-    size = max(1, _WEIGHTS // items)
-    return np.concatenate([by_weight(np.array(some, float)) for some in iter(lambda: list(islice(counts, size)), [])])
+    inside = np.ones(items, bool) if part is None else part
+    draws = _draws(items, n, seed, clusters)
+    by_weight = weighted(function, *(a[inside] for a in arrays))
+    if by_weight is None:
+        kept = (rows[inside[rows]] for rows in draws)
+        return np.array([function(*(a[rows] for a in arrays)) if len(rows) else np.nan for rows in kept], float)
+    counts = (np.bincount(rows, minlength=items)[inside] for rows in draws)
+    size, out = max(1, _WEIGHTS // items), []
+    while block := list(islice(counts, size)):
+        weights = np.array(block, float)
+        drawn, values = weights.any(1), np.full(len(block), np.nan)
+        values[drawn] = by_weight(weights[drawn])
+        out.append(values)
+    return np.concatenate(out)
 
 
-def _checked(arrays: Rows, n: int, groups: Any, level: float) -> tuple[np.ndarray | None, str]:
-    if n < 1 or not 0 < level < 1:
-        raise InputError(f"n is {n} and level {level}", allowed="n ≥ 1, 0 < level < 1")
-    groups = None if groups is None else np.asarray(groups)
-    same_length(*arrays, *([] if groups is None else [groups]))
-    what = "items" if groups is None else f"{len(np.unique(groups))} groups"
-    return groups, f"percentile bootstrap over {what}, {n} resamples, {level:.0%}"
+def percentiles(replicates: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Both ends of the percentile interval of replicates (Efron & Tibshirani 1993, §13.3).
 
-
-def _defined(values: np.ndarray) -> np.ndarray:
-    undefined = np.isnan(values)
+    Raises:
+        InputError: If more than 5 % of them are undefined; fewer are left out.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"level is {level}", allowed="0 < level < 1")
+    undefined = np.isnan(replicates)
     if undefined.mean() > _UNDEFINED_SHARE:
         raise InputError(
             f"the figure is undefined in {undefined.mean():.0%} of the resamples", remedy="use more items or groups"
         )
-    return values[~undefined]
+    low, high = np.quantile(replicates[~undefined], [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def how(n: int, groups: Any, level: float) -> str:
+    """The method in words, as it stands beside a figure."""
+    what = "items" if groups is None else f"{len(np.unique(groups))} groups"
+    return f"percentile bootstrap over {what}, {n} resamples, {level:.0%}"
 
 
 def bootstrap(
@@ -118,11 +160,9 @@ def bootstrap(
         InputError: If lengths differ, or the figure is NaN in more than 5 % of the resamples (fewer are left out).
     """
     rows = tuple(np.asarray(a) for a in arrays)
-    clusters, how = _checked(rows, n, groups, level)
     value = float(function(*rows))
-    values = _defined(_figures(function, rows, _draws(len(rows[0]), n, seed, clusters)))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high), level, how)
+    low, high = percentiles(resampled(function, *rows, n=n, seed=seed, groups=groups), level)
+    return Interval(value, low, high, level, how(n, groups, level))
 
 
 def paired_bootstrap(
@@ -138,8 +178,6 @@ def paired_bootstrap(
 ) -> Difference:
     """Interval of function(gold, first) − function(gold, second) on the same items.
 
-    The p-value is twice the smaller share of resamples on either side of zero, with one added to both counts.
-
     Args:
         function: A metric that takes gold and prediction.
         gold: Gold of each item.
@@ -151,11 +189,6 @@ def paired_bootstrap(
         level: Coverage of the interval.
     """
     truth, one, other = (np.asarray(a) for a in (gold, first, second))
-    clusters, how = _checked((truth, one, other), n, groups, level)
     value = float(function(truth, one) - function(truth, other))
-    ours, theirs = (_figures(function, (truth, p), _draws(len(truth), n, seed, clusters)) for p in (one, other))
-    values = _defined(ours - theirs)
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    tail = min((values <= 0).sum(), (values >= 0).sum())
-    p = min(1.0, 2 * (tail + 1) / (len(values) + 1))
-    return Difference(value, float(low), float(high), level, how, float(p))
+    ours, theirs = (resampled(function, truth, p, n=n, seed=seed, groups=groups) for p in (one, other))
+    return Difference.between(value, ours - theirs, level, how(n, groups, level))

@@ -175,7 +175,8 @@ def mae(gold: Any, predicted: Any) -> float:
     return float(np.abs(a - b).mean())
 
 
-def _probabilities(probabilities: Any, gold: Any) -> tuple[np.ndarray, np.ndarray]:
+def scored(probabilities: Any, gold: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, k) float64, and gold of either form as (n, k) zeros and ones; both checked."""
     p, g = finite("probabilities", probabilities), np.asarray(gold)
     same_length(p, g)
     if p.ndim != 2 or p.min() < -1e-6 or p.max() > 1 + 1e-6:
@@ -198,7 +199,7 @@ def ece_top_label(probabilities: Any, gold: Any, bins: int = 15) -> float:
         gold: (n,) class numbers, or (n, k) zeros and ones.
         bins: Number of bins.
     """
-    p, member = _probabilities(probabilities, gold)
+    p, member = scored(probabilities, gold)
     rows, top = np.arange(len(p)), p.argmax(1)
     confidence, hit = p[rows, top], member[rows, top]
     place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence, side="left")
@@ -212,7 +213,7 @@ def brier(probabilities: Any, gold: Any) -> float:
     One-of gold (n,): the mean over items of Σ over labels of (p − y)², from 0 to 2 (Brier 1950). Any-of gold (n, k):
     the mean over items and labels of (p − y)², from 0 to 1.
     """
-    p, member = _probabilities(probabilities, gold)
+    p, member = scored(probabilities, gold)
     squares = (p - member) ** 2
     return float(squares.sum(1).mean() if np.asarray(gold).ndim == 1 else squares.mean())
 
@@ -255,7 +256,7 @@ def coverage_and_size(sets: Any, gold: Any) -> Coverage:
         sets: (n, k) booleans; `membership` makes them from lists of names.
         gold: (n,) class numbers, or (n, k) zeros and ones; an item is covered when all its gold labels are in its set.
     """
-    inside, member = _probabilities(np.asarray(sets, np.float64), gold)
+    inside, member = scored(np.asarray(sets, np.float64), gold)
     missed = (member.astype(bool) & ~inside.astype(bool)).any(1)
     size = inside.sum(1)
     return Coverage(float(1 - missed.mean()), float(size.mean()), float((size == 0).mean()))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from affectus.corpora.base import gold
-from affectus.evaluation.calibrate import fit_conformal, fit_platt, fit_temperature
+from affectus.evaluation.calibrate import fit_conformal, fit_margin, fit_platt, fit_temperature
 from affectus.evaluation.metrics import macro_f1, membership
 from affectus.readout import Readout
 from affectus.sample import Sample
@@ -22,18 +22,19 @@ def fitted_readout(readout: Readout, logits: np.ndarray, labels: np.ndarray, cov
     """A readout whose probabilities, thresholds and conformal sets are fitted.
 
     any-of: Platt scaling of each label, the threshold of each label by its smoothed F1, and whether a text without
-    any label over its threshold gets the nearest one, by macro-F1. one-of: one temperature. A level is left as it is.
+    any label over its threshold gets the nearest one, by macro-F1. one-of: one temperature. level: the margin of its
+    conformal interval.
 
     Args:
         readout: Scale and perspective are taken from it.
         logits: (n, k) raw outputs; rows with NaN (nothing was read) do not count.
         labels: (n, k) gold scores.
-        coverage: Share of items whose gold labels shall all be in the conformal set.
+        coverage: Share of items whose gold labels shall all be in the conformal set, or level in the interval.
     """
     kind = readout.of.kind
-    if kind == "level":
-        return readout
     known = np.isfinite(logits).all(1) & np.isfinite(labels).all(1)
+    if kind == "level":
+        return _with(readout, fit_margin(readout.probabilities(logits[known]), labels[known], coverage))
     x, member = logits[known], (labels[known] > 0.5).astype(np.int64)
     if kind == "one-of":
         classes = labels[known].argmax(1)

@@ -56,6 +56,11 @@ def figure(
     )
 
 
+def share(of: np.ndarray) -> float:
+    """Share of the items for which something holds."""
+    return float(np.mean(of))
+
+
 def measure(
     readout: Readout,
     logits: np.ndarray,
@@ -86,6 +91,11 @@ def measure(
         for i, label in enumerate(of.labels):
             out.append(figure(f"r of {label}", pearson, y[:, i], p[:, i], headline=headline, **place))
             out.append(figure(f"CCC of {label}", ccc, y[:, i], p[:, i], **place))
+            ends = readout.intervals(p)
+            if ends is not None:
+                inside = (ends[0][:, i] <= y[:, i]) & (y[:, i] <= ends[1][:, i])
+                note = f"aimed at {readout.coverage:g}; ± {readout.margin[i]:.3g} within the scale's range"
+                out.append(figure(f"conformal coverage of {label}", share, inside, note=note, **place))
         return out
     decided = membership(readout.decide(p), of.labels)
     member = y > 0.5
