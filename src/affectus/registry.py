@@ -211,6 +211,22 @@ def find(name: str) -> Path:
     return known[name]
 
 
+def modality(name: str) -> str:
+    """What a checkpoint reads first, by the card of its system; errors as `load`."""
+    return entry(_system_of(find(name))[0]).card.modalities[0]
+
+
+def _system_of(folder: Path) -> tuple[str, dict[str, Any]]:
+    """The system of a checkpoint folder, and all of its config.json."""
+    try:
+        row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return row["system"], row
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{str(folder)!r} has no readable config.json ({error})", remedy="fetch or train it again"
+        ) from error
+
+
 def load(name: str, /, *, device: str = "cpu") -> Reader:
     """A trained reader, ready to read.
 
@@ -229,13 +245,7 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
             remedy=f"affectus.build({name!r}) gives it with random weights; `affectus train` gives it trained ones",
         )
     folder = find(name)
-    try:
-        row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        system = row["system"]
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{str(folder)!r} has no readable config.json ({error})", remedy="fetch or train it again"
-        ) from error
+    system, row = _system_of(folder)
     if (folder / "model.onnx").is_file():
         from affectus.runtime import OnnxReader
 

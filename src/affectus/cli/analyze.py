@@ -32,7 +32,9 @@ def analyze(
     rename: Annotated[
         list[str] | None, typer.Option("--map", help="FIELD=NAME for chat files; may be repeated.")
     ] = None,
-    reader: Annotated[list[str] | None, typer.Option(help="MODALITY=CHECKPOINT; may be repeated.")] = None,
+    reader: Annotated[
+        list[str] | None, typer.Option(help="CHECKPOINT, or MODALITY=CHECKPOINT; may be repeated.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Files read at the same time.")] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Take over what an earlier run into --out had finished.")
@@ -57,7 +59,7 @@ def analyze(
         fps=fps,
         text_column=text_column,
         rename=_pairs(rename, "--map"),
-        readers=_pairs(reader, "--reader"),
+        readers=_readers(reader),
     )
     plan = collect(list(inputs), jobs=jobs, fps=fps, skip=[out] if out else [])
     if not quiet and plan.sources:
@@ -88,6 +90,13 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
             raise InputError(f"{option} is {text!r}", allowed="NAME=VALUE")
         pairs[key.strip()] = value.strip()
     return pairs
+
+
+def _readers(given: list[str] | None) -> dict[str, str]:
+    """Modality → checkpoint; the modality of a checkpoint that is named alone is that of its system."""
+    from affectus.registry import modality
+
+    return _pairs([text if "=" in text else f"{modality(text)}={text}" for text in given or []], "--reader")
 
 
 def _show(result: Result, out: Path | None) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from affectus.cli import analyze, assets, catalogue, contrast, evaluate, train
+from affectus.cli import analyze, assets, catalogue, contrast, convert, evaluate, train
 
 app = typer.Typer(
     name="affectus",
@@ -19,6 +19,7 @@ app.command("analyze")(analyze.analyze)
 app.command("systems")(catalogue.systems)
 app.command("card")(catalogue.card)
 app.command("train")(train.train)
+app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
 app.command("contrast")(contrast.contrast)
 app.add_typer(assets.app, name="assets")
