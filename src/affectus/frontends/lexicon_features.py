@@ -19,11 +19,11 @@ from typing import Literal
 import numpy as np
 
 from affectus.errors import FileError, InputError, require
+from affectus.frontends.lexicons import EMOLEX_COLUMNS, emolex, lexicon_lines
 
 Tokens = Literal["plain", "nltk"]
 Lexicon = Mapping[str, np.ndarray]
 
-EMOTIONS = ("anger", "anticipation", "disgust", "fear", "joy", "negative", "positive", "sadness", "surprise", "trust")
 MARKS = {  # one-hot columns of a subjectivity clue, in this order
     "type": ("strongsubj", "weaksubj"),
     "pos1": ("adj", "adverb", "anypos", "noun", "verb"),
@@ -68,7 +68,7 @@ SOURCES = {
     ),
 }
 COLUMNS = tuple(
-    [f"{name} {part}" for part in ("count", "ratio") for name in EMOTIONS]
+    [f"{name} {part}" for part in ("count", "ratio") for name in EMOLEX_COLUMNS]
     + [f"{name} {part}" for part in ("count", "ratio") for values in MARKS.values() for name in values]
     + [f"mean {name}" for name in DIMENSIONS]
     + ["shifter count"]
@@ -85,19 +85,14 @@ def lexicon_folder() -> Path:
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 def read_emolex(path: Path) -> dict[str, np.ndarray]:
-    """`word<tab>emotion<tab>0 or 1`, ten lines a word → word → (10,), emotions in alphabetical order."""
-    found: dict[str, np.ndarray] = {}
-    for word, emotion, value in _cells(path, "\t", 3):
-        if emotion not in EMOTIONS:
-            raise FileError(f"{path.name!r} has the emotion {emotion!r}", allowed=", ".join(EMOTIONS))
-        found.setdefault(word, np.zeros(len(EMOTIONS)))[EMOTIONS.index(emotion)] = _number(path, value)
-    return found
+    """The word-level file of NRC EmoLex → word → (10,) zeros and ones, in the order of `EMOLEX_COLUMNS`."""
+    return {word: np.array([float(name in marks) for name in EMOLEX_COLUMNS]) for word, marks in emolex(path).items()}
 
 
 def read_mpqa(path: Path) -> dict[str, np.ndarray]:
-    """`key=value` pairs a line → word → (12,) one-hot marks; of a word with several parts of speech the last line counts.
+    """`key=value` pairs a line → word → (12,) one-hot marks.
 
-    Stray tokens without `=` are passed over, as the original does.
+    Of a word with several parts of speech the last line counts. Stray tokens without `=` are passed over.
     """
     found: dict[str, np.ndarray] = {}
     for number, line in enumerate(_lines(path), start=1):
@@ -143,13 +138,7 @@ def read_shifters(path: Path) -> dict[str, np.ndarray]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError(
-            f"{path.name!r} is not UTF-8 at byte {error.start}", remedy="fetch the lexicon again"
-        ) from error
-    return [line.strip() for line in text.split("\n") if line.strip()]
+    return [line.strip() for line in lexicon_lines(path) if line.strip()]
 
 
 def _cells(path: Path, between: str, count: int) -> list[list[str]]:
@@ -242,7 +231,7 @@ class Lexica:
         rows = np.zeros((len(texts), len(COLUMNS)))
         for row, text in zip(rows, texts, strict=True):
             words = nltk_tokens(text) if tokens == "nltk" else plain_tokens(text, self.knows)
-            emotions, emotion_share = _sum(self.emolex, words, len(EMOTIONS))
+            emotions, emotion_share = _sum(self.emolex, words, len(EMOLEX_COLUMNS))
             marks, mark_share = _sum(self.mpqa, words, sum(map(len, MARKS.values())))
             shifting, _ = _sum(self.shifters, words, 1)
             row[:] = np.concatenate(

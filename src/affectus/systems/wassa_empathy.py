@@ -1,10 +1,10 @@
 """WASSA empathy: sentence embedding and emotion lexica, a small network and two support vector machines, equal votes.
 
-Singh, Sharma, Ma and Goldfine 2024, "Towards More Accurate Prediction of Human Empathy and Emotion in Text and Multi-turn
-Conversations", arXiv:2407.18496; official code and models github.com/manisha-Singh-UW/
-LING573_HUE-Human-Understanding-and-Empathy (MIT; the texts in it are for research alone). Verified: the official MiniLM
-networks, read by `convert_official`, give the published correlations on the 270 shipped development vectors; support
-vector machines equal scikit-learn's; the rest by independent computation. See docs/systems/wassa-empathy.md.
+Singh, Sharma, Ma and Goldfine 2024, "Towards More Accurate Prediction of Human Empathy and Emotion in Text and
+Multi-turn Conversations", arXiv:2407.18496; official code and models
+github.com/manisha-Singh-UW/LING573_HUE-Human-Understanding-and-Empathy (MIT; the texts in it are for research alone).
+Verified: the official MiniLM networks, read by `convert_official`, give the published correlations on the 270 shipped
+development vectors; support vector machines equal scikit-learn's; the rest by independent computation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -83,11 +83,15 @@ class WassaEmpathyConfig(Config):
         targets: Scales of kind level; each of their labels gets regressors of its own.
         encoder: Sentence embedder, one of `ENCODERS`.
         encoder_hash: Hash of the encoder's weights that the regressors were fitted on; empty before the fit.
+        layers: Hidden states whose means over tokens are put side by side instead of the sentence vector: 0 is the
+            input of the first layer. Empty, as in the paper, is the sentence vector.
         lexicons: `four` adds the 48 lexicon features; `none` needs no lexicon files.
         lexicon_hash: Fingerprint of the lexica that the regressors were fitted on; empty before the fit.
         tokens: Who cuts texts for the lexica: `nltk` as the paper, or our `plain` rules, which need no data.
         history: Whether the centroid of all turns before is a feature.
         essay: Whether the speaker's essay is a feature (`persona[speaker].attributes["essay"]`).
+        standardised: Whether each feature is brought to mean 0 and deviation 1 before the regressors; not so in the
+            paper.
         votes: Regressors whose mean is the reading.
         activation: `gelu` in version 2 of the network, `relu` in version 1.
         dropout: `advanced` in version 2, `fixed` (one half) in version 1.
@@ -109,11 +113,13 @@ class WassaEmpathyConfig(Config):
 
     encoder: EncoderName = "minilm"
     encoder_hash: str = ""
+    layers: tuple[Annotated[int, Field(ge=0)], ...] = ()
     lexicons: Literal["none", "four"] = "four"
     lexicon_hash: str = ""
     tokens: Literal["plain", "nltk"] = "plain"
     history: bool = False
     essay: bool = False
+    standardised: bool = False
     votes: tuple[Vote, ...] = ("ffn", "svr-poly", "svr-rbf")
     activation: Literal["gelu", "relu"] = "gelu"
     dropout: Literal["advanced", "fixed", "none"] = "advanced"
@@ -146,10 +152,11 @@ class AdvancedDropout(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         reduced = width // REDUCTION
-        for role, shape in (("h", (reduced, width)), ("mu", (1, reduced)), ("sigma", (1, reduced))):
-            self.register_parameter(f"weight_{role}", nn.Parameter(torch.rand(shape) * 0.01))
+        self.weight_h = nn.Parameter(torch.rand(reduced, width) * 0.01)
         self.bias_h = nn.Parameter(torch.rand(1) * 0.01)
+        self.weight_mu = nn.Parameter(torch.rand(1, reduced) * 0.01)
         self.bias_mu = nn.Parameter(torch.zeros(1))
+        self.weight_sigma = nn.Parameter(torch.rand(1, reduced) * 0.01)
         self.bias_sigma = nn.Parameter(torch.full((1,), 1.2))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -270,12 +277,13 @@ class WassaCollate:
 
     `inputs`: `ids`, `valid` (windows, tokens) and `owner` (windows,) the text of each window; `ready` (texts, width)
     vectors that came with a sample, NaN where none did; `lexicon` (texts, 48 or 0) counts, not rescaled; `row` and
-    `first` (rows,) the text that a row reads and the first text of its conversation; `essay` (rows,) the speaker's essay,
-    −1 without. The turns of a conversation are neighbouring texts. `notes` is the list of `Tokens` of the rows.
+    `first` (rows,) the text that a row reads and the first text of its conversation; `essay` (rows,) the essay of its
+    speaker, −1 without. The turns of a conversation are neighbouring texts. `notes` lists the `Tokens` of the rows.
 
     Args:
         targets: Scales whose gold is collected.
         encoder: Name of the sentence embedder.
+        width: Numbers in the vector of a text.
         lexicons: Whether lexicon features are counted.
         tokens: Who cuts texts for the lexica.
         essay: Whether essays are wanted.
@@ -284,6 +292,7 @@ class WassaCollate:
 
     targets: tuple[Target, ...]
     encoder: str
+    width: int
     lexicons: bool
     tokens: Literal["plain", "nltk"]
     essay: bool
@@ -333,7 +342,7 @@ class WassaCollate:
     def _encoded(self, texts: Sequence[Sample]) -> tuple[dict[str, np.ndarray], list[Tokens]]:
         """Token windows of the texts without a ready vector, and the vectors of the others."""
         encoder = ENCODERS[self.encoder]
-        ready = np.full((len(texts), encoder.width), np.nan, np.float32)
+        ready = np.full((len(texts), self.width), np.nan, np.float32)
         for place, sample in zip(ready, texts, strict=True):
             vector = sample.features.get("embedding")
             if vector is not None and np.shape(vector) != place.shape:
@@ -469,18 +478,20 @@ class WassaEmpathy(System):
                 remedy="affectus assets verify",
             )
         lexical = LEXICON if config.lexicons == "four" else 0
-        self.width = (encoder.width + lexical) * (1 + config.history + config.essay)
+        vector = encoder.width * max(1, len(config.layers))
+        self.width = (vector + lexical) * (1 + config.history + config.essay)
         self.outputs = [(t.scale, label) for t in config.targets for label in scale(t.scale).labels]
         self.scaling = Fitted(
             mean=torch.zeros(lexical), deviation=torch.ones(lexical), centre=torch.zeros(1), spread=torch.ones(1)
         )
+        self.standard = Fitted(mean=torch.zeros(self.width), deviation=torch.ones(self.width))
         networks = len(self.outputs) if "ffn" in config.votes else 0
         self.networks = nn.ModuleList(Network(self.width, config.activation, config.dropout) for _ in range(networks))
         self.machines = nn.ModuleDict(
             {vote: Machines(len(self.outputs), self.width, vote) for vote in KERNELS if vote in config.votes}
         )
-        self.collate = WassaCollate(
-            config.targets, config.encoder, bool(lexical), config.tokens, config.essay, config.compat
+        self.collate: WassaCollate = WassaCollate(
+            config.targets, config.encoder, vector, bool(lexical), config.tokens, config.essay, config.compat
         )
         if config.lexicon_hash and config.lexicon_hash != self.collate.lexica().fingerprint:
             raise CheckpointError(
@@ -507,10 +518,11 @@ class WassaEmpathy(System):
         Returns:
             For each vote its name → (rows, outputs); for each target its scale's name → (rows, k), the mean.
         """
+        x = (features - self.standard.mean) / self.standard.deviation
         votes: dict[str, Tensor] = {}
         if len(self.networks):
-            votes["ffn"] = torch.stack([network(features) for network in self.networks], 1)
-        votes |= {name: machine(features) for name, machine in self.machines.items()}
+            votes["ffn"] = torch.stack([network(x) for network in self.networks], 1)
+        votes |= {name: machine(x) for name, machine in self.machines.items()}
         mean = torch.stack(list(votes.values())).mean(0)
         parts = mean.split([len(scale(t.scale)) for t in self.config.targets], 1)
         return votes | {t.scale: part for t, part in zip(self.config.targets, parts, strict=True)}
@@ -519,15 +531,20 @@ class WassaEmpathy(System):
         self, ids: Tensor, valid: Tensor, owner: Tensor, ready: Tensor, lexicon: Tensor, row: Tensor, first: Tensor,
         essay: Tensor,
     ) -> Texts:  # fmt: skip
-        """Sentence vectors of length 1: the mean over all tokens of a text, special ones included."""
+        """Sentence vectors of length 1: the mean over all tokens of a text, special ones included.
+
+        With `config.layers` instead the means of these hidden states, side by side and of any length.
+        """
         vectors = ready.clone()
         if self.encoder is not None and len(ids):
-            states = self.encoder(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+            layers = self.config.layers
+            found = self.encoder(input_ids=ids, attention_mask=valid.long(), output_hidden_states=bool(layers))
+            states = torch.cat([found.hidden_states[i] for i in layers], 2) if layers else found.last_hidden_state
             there = valid.to(states.dtype)
             sums = torch.zeros_like(vectors).index_add(0, owner, torch.einsum("bt,btf->bf", there, states))
             mean = sums / torch.zeros_like(vectors[:, :1]).index_add(0, owner, there.sum(1, keepdim=True)).clamp(min=1)
             made = vectors.isnan().any(1)
-            vectors[made] = F.normalize(mean[made], dim=1)
+            vectors[made] = mean[made] if layers else F.normalize(mean[made], dim=1)
         return Texts(vectors, lexicon, row, first, essay)
 
     def features(self, texts: Texts) -> Tensor:
@@ -628,15 +645,19 @@ class WassaEmpathy(System):
         if self.config.lexicons == "four":
             self.config = replace(self.config, lexicon_hash=self.collate.lexica().fingerprint)
         used = torch.unique(torch.cat([texts.row, texts.essay[texts.essay >= 0]]))
-        vectors, lexicon = texts.vectors[used], texts.lexicon[used].double()
+        vectors, lexicon = (part[used].double().cpu().numpy() for part in (texts.vectors, texts.lexicon))
         self.scaling.set(
-            mean=lexicon.mean(0).cpu(),
-            deviation=lexicon.std(0, correction=0).cpu(),
-            centre=vectors.mean().reshape(1).cpu(),
-            spread=vectors.std(0, correction=0).mean().reshape(1).cpu(),
+            mean=lexicon.mean(0),
+            deviation=lexicon.std(0),
+            centre=vectors.mean(keepdims=True)[0],
+            spread=vectors.std(0).mean(keepdims=True),
         )
         features = self.features(texts)
-        for machine in self.machines.values():
+        if self.config.standardised:
+            deviation = features.std(0, correction=0)
+            self.standard.set(mean=features.mean(0).cpu(), deviation=deviation.where(deviation > 1e-6, 1.0).cpu())
+            features = (features - self.standard.mean) / self.standard.deviation
+        for machine in cast(Iterable[Machines], self.machines.values()):
             machine.fit(
                 features.cpu().numpy(), gold, strength=self.config.strength, tube=self.config.tube,
                 weighted=self.config.weighted,
@@ -680,8 +701,8 @@ def held_out_rows(gold: np.ndarray, share: float, seed: int) -> tuple[np.ndarray
 def descended(features: Tensor, gold: np.ndarray, config: WassaEmpathyConfig) -> Network:
     """A network trained by AdamW on the squared error, in evaluation mode.
 
-    The learning rate falls on a plateau of the watched loss, and the epoch with the lowest one is kept; without held-out
-    rows the watched loss is that of training, and the last epoch is kept.
+    The learning rate falls on a plateau of the watched loss, and the epoch with the lowest one is kept; without
+    held-out rows the watched loss is that of training, and the last epoch is kept.
 
     Args:
         features: (n, width).
@@ -726,8 +747,11 @@ def descended(features: Tensor, gold: np.ndarray, config: WassaEmpathyConfig) ->
 
 
 # -- official checkpoints ----------------------------------------------------------------------------------------------
-_OFFICIAL = re.compile(r"(d4_)?model_nn_(?P<target>\w+?)_(?P<encoder>all-MiniLM-L6-v2|all-mpnet-base-v2|"
-                       r"all-roberta-large-v1|text-embedding-ada-002)(?P<kind>_advanced_lexicon|_exp2)?\.pth")  # fmt: skip
+_OFFICIAL = re.compile(
+    r"(?:d4_)?model_nn_(?P<target>\w+?)"
+    r"_(?P<encoder>all-MiniLM-L6-v2|all-mpnet-base-v2|all-roberta-large-v1|text-embedding-ada-002)"
+    r"(?P<kind>_advanced_lexicon|_exp2)?\.pth"
+)
 _OFFICIAL_ENCODERS = {
     "all-MiniLM-L6-v2": "minilm",
     "all-mpnet-base-v2": "mpnet",
@@ -742,7 +766,7 @@ _TURN_TARGETS = {
 }
 # m₂ and s₂ of the lexicon columns of the published development vectors. They are the same for every encoder's file,
 # although each encoder has its own statistics: the original kept those of one encoder.
-OFFICIAL_CENTRE, OFFICIAL_SPREAD = -0.00067604, 0.01272431
+OFFICIAL_CENTRE, OFFICIAL_SPREAD = -0.00067603918, 0.01272430787
 
 
 def stored_arrays(path: Path) -> list[np.ndarray]:
@@ -787,7 +811,7 @@ def official_network(path: Path) -> Network:
 
 
 def convert_official(path: Path) -> WassaEmpathy:
-    """The system of an official network file and of its siblings for the other targets, without support vector machines.
+    """The system of an official network file and of its siblings for the other targets.
 
     Official support vector machines are pickles and are not read. The rescaling of the 48 lexicon features is the
     original's: with the statistics of the texts that are read at once.
