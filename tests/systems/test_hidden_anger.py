@@ -18,7 +18,6 @@ from affectus.systems.hidden_anger import (
     gap,
     label,
     ratings,
-    read_vectors,
     rollout,
     vocabulary,
     weighted_cross_entropy,
@@ -162,6 +161,14 @@ def test_same_weights_same_logits_as_transformers() -> None:
         ours = SYSTEM(**batch.inputs)["hidden-2"]
         theirs = official(input_ids=batch.inputs["ids"], attention_mask=batch.inputs["valid"].long()).logits
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_sizes_of_the_published_japanese_bert() -> None:
+    """Counted from its configuration: embeddings 24,972,288, layers 12 × 7,087,872, pooler 590,592; then the head."""
+    with torch.device("meta"):
+        system = build("hidden-anger/base")
+    assert sum(p.numel() for p in system.parameters()) == 24_972_288 + 12 * 7_087_872 + 590_592 + 768 * 2 + 2
+    assert system.backbone.embeddings.word_embeddings.weight.shape == (32_000, 768)
 
 
 def test_the_pooler_comes_from_the_pretrained_encoder() -> None:
@@ -314,11 +321,8 @@ def test_word_vectors(tmp_path) -> None:
     assert system.vectors.tolist() == [[0, 0], [0.5, -1]]
     system.save_pretrained(tmp_path / "kept")
     np.testing.assert_array_equal(load(str(tmp_path / "kept")).rank(["so angry"]), system.rank(["so angry"]))
-    path.write_text("3 2\nangry 0.5\n")
-    with pytest.raises(FileError, match="1 numbers, not 2"):
-        read_vectors(path, ["angry"])
-    with pytest.raises(FileError, match="no readable word vectors"):
-        read_vectors(tmp_path / "none", ["angry"])
+    with pytest.raises(FileError, match="no file of word vectors"):
+        with_vectors(tmp_path / "none", texts, HiddenAngerLstmConfig(targets=targets, segment="spaces"))
     path.write_text("1 2\nother 2 2\n")
     with pytest.raises(InputError, match="none of 2 words"):
         with_vectors(path, texts, HiddenAngerLstmConfig(targets=targets, segment="spaces"))

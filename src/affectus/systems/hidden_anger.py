@@ -26,9 +26,10 @@ from affectus import backbones
 from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config
-from affectus.errors import ConfigError, FileError, InputError, check_option
+from affectus.errors import ConfigError, InputError, check_option
 from affectus.frontends.segment import segmenter
 from affectus.frontends.tokens import TextCollate, Tokens, gold_rows
+from affectus.frontends.vectors import read_vectors
 from affectus.readout import read_out
 from affectus.sample import Item, Sample, as_items, flatten
 from affectus.system import System
@@ -235,24 +236,59 @@ def rollout(attentions: Sequence[Tensor]) -> Tensor:
 
 # -- the detector ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, kw_only=True)
-class HiddenAngerConfig(Config):
-    """Configuration of `HiddenAnger`.
+class _Labelling(Config):
+    """What both detectors share.
 
     Args:
         targets: One of the scales that `classes` knows. Its perspective is the writer's (felt): what is read is a
             feeling of the writer, compared with what readers see.
         compat: `double-balance`: class weights 1 / n in the loss, which the training code has on top of its balanced
             sampler; `raw-logit`: `rank` gives the logit of the hidden class, as the official ROC takes it, not p.
-        backbone: Text encoder whose first token is pooled: `asset:`, `hf:`, `tiny:` or a folder.
         emotion: Label of `wrime-8` whose ratings are compared.
         rule: `gap` or `four-way`.
+    """
+
+    emotion: str = "anger"
+    rule: Literal["gap", "four-way"] = "gap"
+
+    def label(self, samples: Sequence[Sample]) -> list[Sample]:
+        """The samples with gold on the target's scale, made from the ratings of writer and readers by the rule."""
+        return label(samples, self.targets, self.emotion, self.rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Sizes of a BERT; the defaults are those of the published Japanese one.
+
+    Args:
+        vocabulary: Pieces, special ones included.
+        width: Features of a state.
+        layers: Transformer layers.
+        heads: Attention heads of a layer.
+        inner: Features inside the feed-forward part.
+    """
+
+    vocabulary: Annotated[int, Field(ge=1)] = 32_000
+    width: Annotated[int, Field(ge=1)] = 768
+    layers: Annotated[int, Field(ge=1)] = 12
+    heads: Annotated[int, Field(ge=1)] = 12
+    inner: Annotated[int, Field(ge=1)] = 3072
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenAngerConfig(_Labelling):
+    """Configuration of `HiddenAnger`; targets, compat, emotion and rule as in `_Labelling`.
+
+    Args:
+        backbone: Text encoder whose first token is pooled: `asset:`, `hf:`, `tiny:` or a folder. With sizes, only its
+            tokenizer is taken.
+        sizes: Random weights of these sizes instead of those of the backbone.
         dropout: Share of pooled features that are dropped in training.
         max_length: Tokens that are read, special ones included; the rest is cut off and flagged.
     """
 
     backbone: str = "asset:minilm-l6"
-    emotion: str = "anger"
-    rule: Literal["gap", "four-way"] = "gap"
+    sizes: Sizes | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_length: Annotated[int, Field(ge=8)] = 512
 
@@ -303,10 +339,6 @@ class _Detector(System):
         check_target(config.targets[0], config.rule)
         self.target: str = config.targets[0].scale
         self.register_buffer("class_counts", torch.ones(len(scale(self.target))))
-
-    def label(self, samples: Iterable[Sample]) -> list[Sample]:
-        """The samples with gold on the target's scale, made from the ratings of writer and readers by `config.rule`."""
-        return label(list(samples), self.config.targets, self.config.emotion, self.config.rule)
 
     def prepare(self, samples: Sequence[Sample]) -> None:
         """Note how often each class occurs in the training samples: the class weights of the loss are 1 / n.
@@ -374,7 +406,7 @@ class HiddenAnger(_Detector):
 
     def __init__(self, config: HiddenAngerConfig) -> None:
         super().__init__(config)
-        self.backbone = backbones.text_encoder(config.backbone)
+        self.backbone = backbones.text_encoder(config.backbone) if config.sizes is None else _random(config.sizes)
         width = self.backbone.config.hidden_size
         self.pooler = Pooler(width)
         if (given := getattr(self.backbone, "pooler", None)) is not None:
@@ -433,18 +465,29 @@ class HiddenAnger(_Detector):
         return list(zip(words, np.bincount(numbers, shares, len(words)).tolist(), strict=True)) if words else []
 
 
+def _random(sizes: Sizes) -> Any:
+    """A BERT with random weights."""
+    from transformers import BertConfig, BertModel
+
+    return BertModel(
+        BertConfig(
+            vocab_size=sizes.vocabulary,
+            hidden_size=sizes.width,
+            num_hidden_layers=sizes.layers,
+            num_attention_heads=sizes.heads,
+            intermediate_size=sizes.inner,
+        )
+    )
+
+
 # -- the LSTM baseline -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, kw_only=True)
-class HiddenAngerLstmConfig(Config):
-    """Configuration of `HiddenAngerLstm`.
+class HiddenAngerLstmConfig(_Labelling):
+    """Configuration of `HiddenAngerLstm`; targets, compat, emotion and rule as in `_Labelling`.
 
     Args:
-        targets: As of `HiddenAngerConfig`.
-        compat: As of `HiddenAngerConfig`.
         words: Vocabulary; each has a frozen vector. Other words have the zero vector.
         segment: How texts are cut into words; see `affectus.frontends.segment`.
-        emotion: Label of `wrime-8` whose ratings are compared.
-        rule: `gap` or `four-way`.
         width: Numbers in a word vector.
         units: Of each direction.
         layers: Of the LSTM.
@@ -453,8 +496,6 @@ class HiddenAngerLstmConfig(Config):
 
     words: tuple[str, ...] = ()
     segment: Literal["spaces", "ja"] = "ja"
-    emotion: str = "anger"
-    rule: Literal["gap", "four-way"] = "gap"
     width: Annotated[int, Field(ge=1)] = 200
     units: Annotated[int, Field(ge=1)] = 64
     layers: Annotated[int, Field(ge=1)] = 2
@@ -533,34 +574,11 @@ def vocabulary(texts: Iterable[str], segment: str = "ja", least: int = 10) -> tu
     return tuple(word for word, n in counts.most_common() if n >= least)
 
 
-def read_vectors(path: Path, words: Sequence[str]) -> dict[str, np.ndarray]:
-    """Vectors of some words, from word2vec's text format: a line `count width`, then `word x1 … xn`.
-
-    Raises:
-        FileError: If the file is missing or not of this form.
-    """
-    wanted, found = set(words), {}
-    try:
-        with open(path, encoding="utf-8") as file:
-            width = int(file.readline().split()[1])
-            for line in file:
-                word, *values = line.rstrip().split(" ")
-                if word in wanted:
-                    found[word] = np.array(values, np.float32)
-                    if len(values) != width:
-                        raise ValueError(f"{word!r} has {len(values)} numbers, not {width}")
-    except (OSError, ValueError, IndexError) as error:
-        raise FileError(
-            f"{str(path)!r} holds no readable word vectors ({error})", allowed="word2vec's text format, UTF-8"
-        ) from error
-    return found
-
-
 def with_vectors(path: Path, texts: Iterable[str], config: HiddenAngerLstmConfig, least: int = 10) -> HiddenAngerLstm:
     """The baseline with given word vectors, for the words of some training texts that have one.
 
     Args:
-        path: Word vectors; see `read_vectors`.
+        path: Word vectors; see `affectus.frontends.vectors.read_vectors`.
         texts: Training texts.
         config: Its words and width are replaced.
         least: How often a word must occur.
@@ -570,13 +588,11 @@ def with_vectors(path: Path, texts: Iterable[str], config: HiddenAngerLstmConfig
         InputError: If no word has a vector.
     """
     words = vocabulary(texts, config.segment, least)
-    found = read_vectors(path, words)
-    kept = tuple(word for word in words if word in found)
-    if not kept:
+    found = read_vectors(path).only(set(words))
+    if not found.words:
         raise InputError(f"none of {len(words)} words has a vector in {str(path)!r}", remedy="check the language")
-    width = len(found[kept[0]])
-    system = HiddenAngerLstm(replace(config, words=kept, width=width))
-    system.vectors[1:] = torch.as_tensor(np.stack([found[word] for word in kept]))
+    system = HiddenAngerLstm(replace(config, words=found.words, width=found.vectors.shape[1]))
+    system.vectors[1:] = torch.as_tensor(found.vectors)
     system.name = system.variant = "hidden-anger/lstm"
     return system
 
@@ -600,7 +616,9 @@ _HIDDEN = (Target(HIDDEN, "felt"),)
 VARIANTS = {
     "tiny": HiddenAngerConfig(targets=_HIDDEN, backbone="tiny:bert", dropout=0.0, max_length=128),
     "minilm": HiddenAngerConfig(targets=_HIDDEN),
-    "base": HiddenAngerConfig(targets=_HIDDEN, backbone="hf:cl-tohoku/bert-base-japanese-whole-word-masking"),
+    "base": HiddenAngerConfig(
+        targets=_HIDDEN, backbone="hf:cl-tohoku/bert-base-japanese-whole-word-masking", sizes=Sizes()
+    ),
     "tiny-lstm": HiddenAngerLstmConfig(
         targets=_HIDDEN, words=("happy", "angry", "day", "home"), segment="spaces", width=8, units=4
     ),
