@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from affectus.backbones.adapt import Backbone, merged
 from affectus.backbones.hashing import weight_hash
-from affectus.backbones.loading import causal_lm, half_units, pretrained, text_encoder, tokenizer
+from affectus.backbones.loading import causal_lm, file, half_units, pretrained, text_encoder, tokenizer
 from affectus.backbones.mel import log_mel, mel_power
 from affectus.backbones.onnx import session
 from affectus.backbones.refs import Reference, resolve
@@ -25,6 +25,7 @@ __all__ = [
     "Backbone",
     "Reference",
     "causal_lm",
+    "file",
     "half_units",
     "log_mel",
     "mel_power",

@@ -54,6 +54,23 @@ def tokenizer(ref: str | Path | Backbone) -> Any:
         return AutoTokenizer.from_pretrained(found.location, local_files_only=found.local)
 
 
+def file(ref: str | Path, name: str) -> Path | None:
+    """One file of a folder or hub repository, None if it has no such file or is made in memory.
+
+    Raises:
+        CheckpointError: If the place can't be reached.
+    """
+    found = resolve(str(ref))
+    if found.scheme == "tiny":
+        return None
+    from transformers.utils import cached_file
+
+    with _explained(found.name):
+        options = {"local_files_only": found.local, "_raise_exceptions_for_missing_entries": False}
+        at = cached_file(found.location, name, **options)
+    return Path(at) if at is not None else None
+
+
 def pretrained(auto: str, ref: str | Path | Backbone, *, dtype: str = "float32") -> Any:
     """A model through one of transformers' automatic classes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -220,13 +221,25 @@ def _open(name: str) -> Tokenizer:
 
         path = Path(backbones.resolve(name).location) / "tokenizer.json"
         if not path.is_file():  # made in memory, or on the hub
-            return _fast(backbones.tokenizer(name))
+            return _japanese(name) or _fast(backbones.tokenizer(name))
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust side raises a bare Exception
         raise CheckpointError(
             f"{str(path)!r} is no readable tokenizer ({error})", remedy="fetch or train it again"
         ) from error
+
+
+def _japanese(name: str) -> Tokenizer | None:
+    """The tokenizer of a Japanese BERT; None if the model is none."""
+    from affectus import backbones
+    from affectus.frontends.japanese import japanese_tokenizer
+
+    file = backbones.file(name, "tokenizer_config.json")
+    settings = json.loads(file.read_text(encoding="utf-8")) if file is not None else {}
+    if "word_tokenizer_type" not in settings:
+        return None
+    return japanese_tokenizer(backbones.file(name, "vocab.txt") or "vocab.txt", settings)
 
 
 def _fast(made: Any) -> Tokenizer:

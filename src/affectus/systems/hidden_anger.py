@@ -356,7 +356,7 @@ class _Detector(System):
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy; with `double-balance`, weighted by 1 / n of each class."""
         if self.target not in batch.targets:
-            raise ConfigError(f"the batch has no gold on {self.target!r}", remedy="label the samples: system.label(…)")
+            raise ConfigError(f"the batch has no gold on {self.target!r}", remedy="label the samples: config.label(…)")
         even = "double-balance" not in self.config.compat
         weights = torch.ones_like(self.class_counts) if even else 1 / self.class_counts
         return {self.target: weighted_cross_entropy(outputs[self.target], batch.targets[self.target], weights)}

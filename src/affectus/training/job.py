@@ -14,7 +14,7 @@ from affectus.errors import InputError
 from affectus.registry import configuration
 from affectus.sample import Sample
 from affectus.training.calibration import fit_readouts
-from affectus.training.mapping import onto_targets
+from affectus.training.mapping import by_rule, onto_targets
 from affectus.training.measuring import measure_reader
 from affectus.training.recipe import Recipe, Run, apply_changes, parse
 
@@ -22,7 +22,8 @@ from affectus.training.recipe import Recipe, Run, apply_changes, parse
 def load_data(run: Run, root: Path) -> tuple[Any, list[Loaded]]:
     """The data of a run, and the corpora that they come from.
 
-    Gold of a corpus on another scale than the system's is carried over where a map leads there; see `onto_targets`.
+    Gold of a corpus on another scale than the system's is made by the system's rule (`by_rule`), or carried over where
+    a map leads there (`onto_targets`).
 
     Args:
         run: Names the corpora.
@@ -30,9 +31,9 @@ def load_data(run: Run, root: Path) -> tuple[Any, list[Loaded]]:
     """
     from affectus.training.source import Data
 
-    targets = configuration(run.system, **run.config).targets
+    config, used = configuration(run.system, **run.config), list(run.splits.values())
     whole = [load_corpus(name, root / name if (root / name).is_dir() else root) for name in run.data]
-    read = [onto_targets(loaded, targets, run.splits.values()) for loaded in whole]
+    read = [onto_targets(by_rule(loaded, config, used), config.targets, used) for loaded in whole]
     train = [loaded[run.splits["train"]] for loaded in read]
     watch = [loaded[run.splits["watch"]] for loaded in read if "watch" in run.splits]
     data = Data(

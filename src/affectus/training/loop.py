@@ -78,6 +78,8 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
     system = build(run.system, **run.config)
     for source, patterns in run.init.items():
         take(system, load(str((earlier or {}).get(source, source))), patterns)
+    if (prepare := getattr(system, "prepare", None)) is not None:  # what it must know of its training data as a whole
+        prepare(data.train)
     if run.method == "fit":
         fit(system, run, data)
     else:

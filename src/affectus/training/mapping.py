@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,26 @@ def onto_targets(loaded: Loaded, targets: Sequence[Target], splits: Iterable[str
             modality=loaded.corpus.modality,
         )
         left_out[f"of {split}, without one label on {' or '.join(routes)}"] = len(samples) - len(taken)
+    return replace(loaded, splits=kept, left_out=left_out)
+
+
+def by_rule(loaded: Loaded, config: Any, splits: Iterable[str]) -> Loaded:
+    """The corpus with gold that a system's configuration makes of the corpus's own, if it has a rule (`label`).
+
+    Args:
+        loaded: What was read; a corpus that already has gold on a target stays as it is.
+        config: Of the system.
+        splits: Names of the splits that are used; the others are dropped.
+    """
+    label, wanted = getattr(config, "label", None), [t.scale for t in config.targets]
+    if label is None or {t.scale for t in loaded.corpus.targets} & set(wanted):
+        return loaded
+    kept, left_out = {}, dict(loaded.left_out)
+    for split in dict.fromkeys(splits):
+        samples = label(loaded[split])
+        known = np.logical_and.reduce([np.isfinite(gold(samples, name)).all(1) for name in wanted])
+        kept[split] = [sample for sample, keep in zip(samples, known, strict=True) if keep]
+        left_out[f"of {split}, without what the rule for {' and '.join(wanted)} needs"] = int((~known).sum())
     return replace(loaded, splits=kept, left_out=left_out)
 
 
