@@ -28,6 +28,7 @@ class Card:
         licence: Licence of our code and terms of the published weights.
         proof: How equality with the original was shown: `official code`, `equations`, or `own system`.
         limits: What it can't do.
+        weightless: Whether it is complete without trained weights, and is then read with under its own name.
         expected_failures: Contract check → reason why it does not hold.
         ablation: Config field → value that takes the key piece away; the system must then learn less well.
         ablated: What is missing then, in one line.
@@ -43,6 +44,7 @@ class Card:
     licence: str
     proof: str
     limits: str = ""
+    weightless: bool = False
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     ablation: Mapping[str, Any] = field(default_factory=dict)
     ablated: str = ""

@@ -201,6 +201,12 @@ def checkpoints() -> dict[str, Path]:
     return found
 
 
+def weightless(name: str) -> bool:
+    """Whether a name is that of a system that is complete without trained weights."""
+    found = None if name.startswith("affectus/") or Path(name).is_dir() else entries().get(name.split("/")[0])
+    return found is not None and found.card.weightless
+
+
 def find(name: str) -> Path:
     """Folder of a checkpoint, or `UnknownName` with the remedy."""
     if Path(name).is_dir():
@@ -231,13 +237,16 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
     """A trained reader, ready to read.
 
     Args:
-        name: `affectus/x` or a checkpoint folder. An exported folder (with `model.onnx`) runs without torch.
+        name: `affectus/x` or a checkpoint folder. An exported folder (with `model.onnx`) runs without torch. A system
+            that needs no weights is read with under its own name.
         device: Where torch puts the weights; exported readers run on the CPU.
 
     Raises:
         UnknownName: If there is no such checkpoint.
         CheckpointError: If its files are damaged or belong to another system.
     """
+    if weightless(name):
+        return build(name if "/" in name else f"{name}/{entry(name).variants[0]}")
     if "/" in name and not name.startswith("affectus/") and not Path(name).is_dir() and name.split("/")[0] in entries():
         raise CheckpointError(
             f"{name!r} is an architecture without trained weights",

@@ -1,45 +1,103 @@
-"""`affectus evaluate`: what a checkpoint is worth on a split of a corpus."""
+"""`affectus evaluate`: what a reader is worth on a corpus, under a protocol that is printed with every figure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from affectus.evaluation.results import Result
+
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="One of `affectus protocols CORPUS` [default: the first that the reader can serve].",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the corpus, or of one folder a corpus.", show_default=False)
+]
+Split = Annotated[str | None, typer.Option("--split", help="Another split than the protocol's.", show_default=False)]
+Across = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--across",
+        help="Allow a comparison of two perspectives, reader:gold, for example perceived:felt. May be repeated.",
+        show_default=False,
+    ),
+]
+Resamples = Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples of the intervals; 0: no intervals.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of the resamples.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="Checkpoint: affectus/x or a folder.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder of the corpus.")],
-    corpus: Annotated[
-        str | None, typer.Option("--corpus", help="Its name [default: the folder's name].", show_default=False)
+    name: Annotated[str, typer.Argument(help="Reader: affectus/x, a checkpoint folder, or one without weights.")],
+    on: Annotated[str, typer.Option("--on", help="Corpus: one of `affectus protocols`.")],
+    protocol: Protocol = None,
+    split: Split = None,
+    data: Data = None,
+    across: Across = None,
+    bootstrap: Resamples = 10_000,
+    seed: Seed = 0,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Folder to which the result is added.", show_default=False)
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Split to measure on.")] = "test",
-    resamples: Annotated[int, typer.Option("--resamples", min=0, help="Of the bootstrap; 0: no intervals.")] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Measure a checkpoint on a split: accuracy, calibration and conformal coverage with intervals."""
-    from affectus.corpora.base import load_corpus
-    from affectus.errors import InputError
-    from affectus.registry import load
-    from affectus.training.measuring import measure_reader
+    """Measure a reader on a corpus by a named protocol, with intervals."""
+    from affectus import progress
+    from affectus.corpora.base import load_corpus, locate
+    from affectus.evaluation.evaluate import evaluate as measure
+    from affectus.registry import find, load, weightless
 
-    loaded, reader = load_corpus(corpus or data.name, data.expanduser()), load(name)
-    if not hasattr(reader, "logits"):
-        raise InputError(f"{name!r} gives no outputs that can be measured", allowed="text readers so far")
-    figures = measure_reader(reader, loaded[split], data=loaded.corpus.name, split=split, resamples=resamples)
-    if not figures:
-        raise InputError(
-            f"{loaded.corpus.name!r} has no gold on the scales of {name!r}",
-            allowed=", ".join(t.scale for t in loaded.corpus.targets),
+    with progress.shown(quiet=quiet):
+        reader, loaded = load(name), load_corpus(on, locate(on, data))
+        found = measure(
+            reader,
+            loaded,
+            protocol=protocol,
+            split=split,
+            asked=across or (),
+            resamples=bootstrap,
+            seed=seed,
+            folder=None if weightless(name) else find(name),
         )
+    if store is not None:
+        found.result.save(store)
     if as_json:
         import json
-        from dataclasses import asdict
 
-        typer.echo(json.dumps([asdict(f) for f in figures], indent=1))
+        typer.echo(json.dumps(found.result.to_dict(), indent=1, ensure_ascii=False))
         return
-    typer.echo(loaded.summary)
-    for f in figures:
-        interval = f" ({f.low:.3f} to {f.high:.3f})" if f.low is not None and f.high is not None else ""
-        typer.echo(f"{f.metric}: {f.value:.3f}{interval}, n {f.n:,}" + (f"; {f.note}" if f.note else ""))
+    typer.echo("\n".join(lines(found.result)))
+
+
+def lines(result: Result) -> Iterable[str]:
+    """A result as text: the protocol first, then each figure, then what does not stand in them."""
+    from affectus.evaluation.evaluate import columns
+
+    of = result.protocol
+    yield f"{result.name} on {of.title}: {of.sentence}"
+    yield f"  {of.source}" + (f". {of.note}" if of.note else "")
+    for column in columns(of):
+        value = result.metrics[column.key]
+        interval = f" ({value.low:.3f} to {value.high:.3f})" if value.low is not None else ""
+        yield f"{column.title}: {value.value:.3f}{interval}, n {value.n:,}"
+    yield f"intervals: {result.interval}" + (f", seed {result.seed}" if result.interval != "none" else "")
+    n = next(iter(result.metrics.values())).n
+    if result.seconds:
+        yield f"read in {result.seconds:.1f} s, {n / result.seconds:,.0f} a second"
+    yield from (f"{count:,} rows left out ({reason})" for reason, count in result.left_out.items())
+    if result.no_answer:
+        yield f"{result.no_answer:,} rows without an answer"
+    if result.abstained:
+        yield f"{result.abstained:,} rows on which the reader abstained"
+    if of.n is not None and of.n != n:
+        yield f"the protocol has {of.n:,} rows, this copy of the corpus {n:,}: the figure is not comparable"

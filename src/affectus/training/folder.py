@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +16,8 @@ from accelerate.state import PartialState
 
 from affectus.atomic import make_folder, writing
 from affectus.errors import ConfigError, OutputError
+from affectus.provenance import environment
 from affectus.training.recipe import Run
-
-_PACKAGES = ("affectus", "torch", "transformers", "tokenizers", "accelerate", "numpy", "safetensors")
 
 
 class RunFolder:
@@ -144,22 +140,3 @@ class RunFolder:
         with writing(self.path / "curve.png", "wb") as out:
             figure.savefig(out, format="png", dpi=120)
         pyplot.close(figure)
-
-
-def environment() -> dict[str, str]:
-    """Versions of what the result depends on, the commit and the machine."""
-    found = {"python": platform.python_version(), "machine": f"{platform.machine()}, {os.cpu_count()} CPUs"}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    here = Path(__file__).parent
-    try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True
-        )
-        found["commit"] = commit.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        pass
-    return found
