@@ -64,7 +64,7 @@ def load(folder: Path) -> Loaded:
     ]
     gold = {name: values[rows].astype(np.float32) for name, values in scores.items()}
     rated = with_gold(samples, gold, perspective="evoked", by="semeval2007 annotators", modality="text")
-    splits = _split(rated)
+    splits = split(rated)
     learned = {sample.text for sample in splits["train"]}
     repeats = sum(sample.text in learned for name in ("dev", "test") for sample in splits[name])
     return Loaded(
@@ -125,11 +125,17 @@ def _arrays(folder: Path) -> tuple[list[int], list[str], dict[str, np.ndarray]]:
     return ids, ordered, {SCALE: profile}
 
 
-def _split(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+def split(samples: Sequence[Sample], seed: int = SEED) -> dict[str, list[Sample]]:
+    """60/20/20 at random, as Kadan et al. (2024) do with scikit-learn's `train_test_split`: the test part first.
+
+    Args:
+        samples: All, in the order of the files.
+        seed: Of both draws; 7 is the paper's.
+    """
     from sklearn.model_selection import train_test_split
 
-    rest, test = train_test_split(np.arange(len(samples)), test_size=0.2, random_state=SEED)
-    train, dev = train_test_split(rest, test_size=0.25, random_state=SEED)
+    rest, test = train_test_split(np.arange(len(samples)), test_size=0.2, random_state=seed)
+    train, dev = train_test_split(rest, test_size=0.25, random_state=seed)
     return {
         name: [samples[i] for i in np.sort(rows)] for name, rows in (("train", train), ("dev", dev), ("test", test))
     }

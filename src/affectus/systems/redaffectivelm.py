@@ -199,7 +199,7 @@ class StepAttention(nn.Module):
         if self.kind == "uniform":
             raw = torch.ones_like(states[..., 0])
         else:
-            raw = torch.tanh(states @ self.weight + self.bias).exp()
+            raw = torch.tanh(states @ self.weight + self.bias[: states.shape[1]]).exp()
         raw = raw * valid
         weights = raw / (raw.sum(1, keepdim=True) + 1e-7)
         return torch.einsum("bt,btf->bf", weights, states), weights
@@ -245,8 +245,8 @@ class REDAffectiveLM(System):
             **inputs: Of `REDAffectiveLMCollate`.
 
         Returns:
-            The scale's name → (b, k) logits; with an affect branch also `attention` (b, words), summing to 1 over the
-            words of a text, and `known` (b,), how many of them have a vector.
+            The scale's name → (b, k) logits; with an affect branch also `attention` (b, t) for the t words of the
+            longest text, summing to 1 over the words of each, and `known` (b,), how many of them have a vector.
         """
         return self.head(**self.encode(**inputs))
 
@@ -275,9 +275,10 @@ class REDAffectiveLM(System):
         if document is not None:
             joined.append(self.context_dropout(document))
         if words is not None:
+            if PADS_IN_WORDS not in self.config.compat:  # steps after the longest text change nothing
+                words = words[:, : max(1, int((words != 0).sum(1).max()))].contiguous()
             vectors, known = self.look_up(words)
-            there = words != 0
-            steps = torch.ones_like(there) if PADS_IN_WORDS in self.config.compat else there
+            steps = torch.ones_like(words, dtype=torch.bool) if PADS_IN_WORDS in self.config.compat else words != 0
             states = torch.cat([self.ahead(vectors, steps), self.back(vectors, steps)], 2)
             summary, weights = self.attention(self.affect_dropout(states), steps)
             joined.append(summary)
