@@ -14,7 +14,7 @@ from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.evaluation.metrics import pearson
 from affectus.frontends.lexicon_features import read_lexica
 from affectus.registry import build
-from affectus.sample import Dialogue, Persona, Sample
+from affectus.sample import Dialogue, Item, Persona, Sample
 from affectus.systems.wassa_empathy import (
     OFFICIAL_CENTRE,
     OFFICIAL_SPREAD,
@@ -51,6 +51,12 @@ def numbers(n: int, width: int = 32, seed: int = 0) -> tuple[Texts, np.ndarray]:
     rows = torch.arange(n)
     gold = np.clip(4 + np.stack([vectors[:, 0].numpy() * 2, vectors[:, 1].numpy()], 1), 1, 7)
     return Texts(vectors, torch.zeros(n, 0), rows, rows, torch.full((n,), -1)), gold
+
+
+def features(system: WassaEmpathy, *items: Item) -> torch.Tensor:
+    x = system.collate(list(items)).to("cpu").inputs
+    vectors = system.vectors(x["ids"], x["valid"], x["owner"], x["ready"])
+    return system.features(Texts(vectors, x["lexicon"], x["row"], x["first"], x["essay"]))
 
 
 # -- the network -------------------------------------------------------------------------------------------------------
@@ -215,11 +221,11 @@ def test_conversation_features_against_a_loop() -> None:
         for i, text in enumerate(["hello there", "good day", "how sad", "it is"])
     )
     people = {name: Persona(name, attributes={"essay": f"essay of {name}"}) for name in "ab"}
-    found = system.encode(**system.collate([Dialogue(turns, people)]).to("cpu").inputs)["features"]
+    found = features(system, Dialogue(turns, people))
     plain = made()
 
     def vector(text: str) -> torch.Tensor:
-        return plain.encode(**plain.collate([Sample(id="x", text=text)]).to("cpu").inputs)["features"][0]
+        return features(plain, Sample(id="x", text=text))[0]
 
     each = [vector(str(turn.text)) for turn in turns]
     for i, turn in enumerate(turns):
@@ -300,11 +306,8 @@ def test_long_texts_are_read_whole_unless_the_quirk_is_asked_for() -> None:
     long, longer = "word " * 60, "word " * 60 + "fury"
     for compat, same in (((), False), (("first-window",), True)):
         system = made(compat=compat)
-        features = [
-            system.encode(**system.collate([Sample(id="x", text=t)]).to("cpu").inputs)["features"]
-            for t in (long, longer)
-        ]
-        assert torch.equal(*features) is same
+        both = [features(system, Sample(id="x", text=text)) for text in (long, longer)]
+        assert torch.equal(*both) is same
 
 
 # -- official files ----------------------------------------------------------------------------------------------------
@@ -389,8 +392,8 @@ def test_official_first_version_of_distress_gives_its_figure() -> None:
 def test_our_sentence_vectors_are_the_published_ones() -> None:
     texts, vectors, _ = official_rows("dev_data_with_embedding_all-MiniLM-L6-v2.tsv")
     system = build("wassa-empathy/first")
-    batch = system.collate([Sample(id=str(i), text=text) for i, text in enumerate(texts[:40])]).to("cpu")
-    assert np.allclose(system.encode(**batch.inputs)["features"].numpy(), vectors[:40], atol=1e-6)
+    found = features(system, *(Sample(id=str(i), text=text) for i, text in enumerate(texts[:40])))
+    assert np.allclose(found.numpy(), vectors[:40], atol=1e-6)
 
 
 @pytest.mark.data

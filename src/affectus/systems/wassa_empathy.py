@@ -500,14 +500,12 @@ class WassaEmpathy(System):
             )
 
     # -- reading -----------------------------------------------------------------------------------------------------
-    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """Readings from what `WassaCollate` makes; see `encode` and `head`."""
-        return self.head(**self.encode(**inputs))
-
-    @torch.no_grad()
-    def encode(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """Features (rows, width) of what `WassaCollate` makes."""
-        return {"features": self.features(self.texts(**inputs))}
+    def forward(
+        self, ids: Tensor, valid: Tensor, owner: Tensor, ready: Tensor, lexicon: Tensor, row: Tensor, first: Tensor,
+        essay: Tensor,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Readings from what `WassaCollate` makes, as `head` gives them."""
+        return self.head(self.features(Texts(self.vectors(ids, valid, owner, ready), lexicon, row, first, essay)))
 
     def head(self, features: Tensor) -> dict[str, Tensor]:
         """Votes and their mean.
@@ -527,25 +525,21 @@ class WassaEmpathy(System):
         parts = mean.split([len(scale(t.scale)) for t in self.config.targets], 1)
         return votes | {t.scale: part for t, part in zip(self.config.targets, parts, strict=True)}
 
-    def texts(
-        self, ids: Tensor, valid: Tensor, owner: Tensor, ready: Tensor, lexicon: Tensor, row: Tensor, first: Tensor,
-        essay: Tensor,
-    ) -> Texts:  # fmt: skip
-        """Sentence vectors of length 1: the mean over all tokens of a text, special ones included.
+    def vectors(self, ids: Tensor, valid: Tensor, owner: Tensor, ready: Tensor) -> Tensor:
+        """Sentence vectors of length 1, (texts, width): the mean over all tokens of a text, special ones included.
 
-        With `config.layers` instead the means of these hidden states, side by side and of any length.
+        With `config.layers` instead the means of these hidden states, side by side and of any length. A vector that is
+        ready is taken as it is.
         """
-        vectors = ready.clone()
-        if self.encoder is not None and len(ids):
-            layers = self.config.layers
-            found = self.encoder(input_ids=ids, attention_mask=valid.long(), output_hidden_states=bool(layers))
-            states = torch.cat([found.hidden_states[i] for i in layers], 2) if layers else found.last_hidden_state
-            there = valid.to(states.dtype)
-            sums = torch.zeros_like(vectors).index_add(0, owner, torch.einsum("bt,btf->bf", there, states))
-            mean = sums / torch.zeros_like(vectors[:, :1]).index_add(0, owner, there.sum(1, keepdim=True)).clamp(min=1)
-            made = vectors.isnan().any(1)
-            vectors[made] = mean[made] if layers else F.normalize(mean[made], dim=1)
-        return Texts(vectors, lexicon, row, first, essay)
+        if self.encoder is None:
+            return ready
+        layers = self.config.layers
+        found = self.encoder(input_ids=ids, attention_mask=valid.long(), output_hidden_states=bool(layers))
+        states = torch.cat([found.hidden_states[i] for i in layers], 2) if layers else found.last_hidden_state
+        there = valid.to(states.dtype)
+        sums = torch.zeros_like(ready).index_add(0, owner, torch.einsum("bt,btf->bf", there, states))
+        mean = sums / torch.zeros_like(ready[:, :1]).index_add(0, owner, there.sum(1, keepdim=True)).clamp(min=1)
+        return ready.where(~ready.isnan(), mean if layers else F.normalize(mean, dim=1))
 
     def features(self, texts: Texts) -> Tensor:
         """Rows for the regressors, (rows, width): [text; centroid of the turns before, 0 at the first; essay]."""
@@ -615,10 +609,12 @@ class WassaEmpathy(System):
         parts: list[Texts] = []
         golds, sources, before = [], [], 0
         for batch in batches:
-            found = self.texts(**batch.to(self.device).inputs)
-            shifted = [at + before for at in (found.row, found.first, found.essay)]
-            parts.append(Texts(found.vectors, found.lexicon, *shifted))
-            before += len(found.vectors)
+            given = batch.to(self.device).inputs
+            vectors = self.vectors(*(given[name] for name in ("ids", "valid", "owner", "ready")))
+            row, first = given["row"] + before, given["first"] + before
+            essay = torch.where(given["essay"] < 0, -1, given["essay"] + before)
+            parts.append(Texts(vectors, given["lexicon"], row, first, essay))
+            before += len(vectors)
             lacking = next((t.scale for t in self.config.targets if t.scale not in batch.targets), None)
             if lacking is not None:
                 raise InputError(f"samples without gold on {lacking!r} can't be learned from")
