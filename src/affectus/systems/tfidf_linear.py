@@ -125,7 +125,7 @@ class TfidfLinear(System):
             _key(t.scale): Fitted(weight=torch.zeros(1, len(scale(t.scale))), bias=torch.zeros(len(scale(t.scale))))
             for t in config.targets
         })  # fmt: skip
-        self.collate = TfidfCollate(config.targets, tuple(config.words), tuple(config.letters))
+        self.collate = TfidfCollate(config.targets, config.words, config.letters)
 
     def weigh(self, terms: Tensor, counts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """TF-IDF of each term: its text (total,), its place in the vocabulary (total,), its weight (total,).
