@@ -20,6 +20,8 @@ _REASONS = {
     errno.EDQUOT: ("the disk quota is used up", "free some space and run again with --resume"),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "choose another folder"),
     errno.EEXIST: ("a file of that name is in the way", "choose another folder"),
+    errno.ENOENT: ("no folder can be made there", "choose another folder"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
     errno.EISDIR: ("a folder of that name is in the way", "choose another name"),
 }
 

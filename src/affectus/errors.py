@@ -91,8 +91,12 @@ class MissingDependency(AffectusError, ImportError):
 
 def suggest(value: str, known: Iterable[str]) -> str:
     """The nearest known spelling as a phrase for an error message, or an empty string."""
-    near = difflib.get_close_matches(value, list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else ""
+    names = list(known)
+    room = value.rpartition("/")[0]  # that two names begin with "affectus/" makes them no likelier to be meant
+    tails = {name.removeprefix(f"{room}/"): name for name in names if name.startswith(f"{room}/")} if room else {}
+    tails = tails or {name: name for name in names}
+    near = difflib.get_close_matches(value.removeprefix(f"{room}/") if room else value, list(tails), n=1, cutoff=0.6)
+    return f"did you mean {tails[near[0]]!r}?" if near else ""
 
 
 def unknown(kind: str, value: str, known: Iterable[str], *, listing: str = "") -> UnknownName:

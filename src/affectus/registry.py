@@ -120,6 +120,8 @@ def systems(*, role: Role | None = None, modality: str | None = None, match: str
     """
     if role is not None:
         check_option("role", role, Role.__args__)  # type: ignore[attr-defined]
+    if modality is not None:
+        check_option("modality", modality, sorted({m for e in entries().values() for m in e.card.modalities}))
     return [
         entry
         for name, entry in sorted(entries().items())

@@ -112,8 +112,12 @@ def test_a_single_bad_file_is_one_line_and_code_2(tmp_path, name, data, message)
     ("options", "message"),
     [
         (["--formats", "xls"], "'xls'"),
+        (["--formats", "eaf"], "without a results folder"),
+        (["--reader", "text=affectus/voice-embedded"], "reads voice, not text"),
+        (["--labels", "arkit-52"], "ekman-6"),
+        (["--out", "/proc/nowhere"], "no folder can be made there"),
         (["--labels", "ekmann-6"], "did you mean 'ekman-6'"),
-        (["--labels", "empathy-distress"], "no reading can be mapped"),
+        (["--labels", "empathy-distress"], "no reading on goemotions-28 can be mapped"),
         (["--map", "who"], "NAME=VALUE"),
         (["--resume"], "--out"),
         (["--jobs", "0"], "jobs is 0"),

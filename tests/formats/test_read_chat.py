@@ -95,3 +95,10 @@ def test_a_bad_line_is_named(tmp_path, row, words):
 def test_no_turns(tmp_path):
     with pytest.raises(FileError, match="no turn"):
         chat(tmp_path, ["", " "])
+
+
+def test_a_map_the_wrong_way_round_says_so(tmp_path):
+    path = tmp_path / "chat.jsonl"
+    path.write_text('{"who": "Ann", "body": "Hi!"}\n')
+    with pytest.raises(InputError, match="turn it round: body=text"):
+        read_chat(path, {"text": "body", "who": "speaker"})

@@ -35,3 +35,9 @@ def test_options_show_the_value_and_the_choices():
         errors.InputError, match="role is 'reder'; allowed: 'reader', 'tool'; remedy: did you mean 'reader'"
     ):
         errors.check_option("role", "reder", ["reader", "tool"])
+
+
+def test_a_name_is_compared_without_the_room_that_all_names_share():
+    known = ["affectus/text-goemotions", "affectus/voice-embedded"]
+    assert errors.suggest("affectus/nope", known) == ""
+    assert errors.suggest("affectus/text-goemotion", known) == "did you mean 'affectus/text-goemotions'?"

@@ -44,8 +44,9 @@ def on_labels(timeline: Timeline, name: str) -> Timeline:
                 scores[at], used[at] = score, scale_map(source.name, name).name
     if n and not any(used):
         read = sorted({t for t in own if t})
+        targets = sorted({m.target for m in known_maps() if m.source in read} | set(read))
         raise InputError(
-            f"no reading can be mapped onto {name!r}", allowed=f"scales that {', '.join(read)} have maps to"
+            f"no reading on {', '.join(read)} can be mapped onto {name!r}", allowed=", ".join(targets) or "none"
         )
     flags = [list(f or ()) for f in timeline.column("flags")]
     held = set(timeline.table.column_names)

@@ -41,18 +41,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that could not be read: its name, what is wrong, and what to do."""
+    """A file that could not be read: its name, what is wrong, and what to do (or nothing where the cause says it)."""
 
     file: str
     cause: str
     remedy: str
+
+    def __str__(self) -> str:
+        return "; ".join(part for part in (f"{self.file}: {self.cause}", self.remedy) if part)
 
     @classmethod
     def of(cls, file: str, error: BaseException) -> Failure:
         """From an error; one that is not ours is named as a defect of the library."""
         if isinstance(error, AffectusError):
             cause = error.what + (f"; allowed: {error.allowed}" if error.allowed else "")
-            return cls(file, cause, error.remedy or "see the cause")
+            return cls(file, cause, error.remedy)
         return cls(
             file, f"unexpected {type(error).__name__}: {error}", "please report this with the file, it is a defect"
         )
@@ -147,7 +150,11 @@ def collect(inputs: Sequence[Path | str], *, jobs: int = 1, fps: float = 10.0, s
             ignored += others
             if not found:
                 failures.append(
-                    Failure(str(root), "the folder holds no file of a known type", f"known: {' '.join(SUFFIXES)}")
+                    Failure(
+                        str(root),
+                        f"the folder holds no file of a known type; allowed: {' '.join(SUFFIXES)}",
+                        "name a folder with such files",
+                    )
                 )
         elif root.exists():
             found = [root]

@@ -22,7 +22,7 @@ from affectus import progress
 from affectus.analysis.labels import on_labels
 from affectus.analysis.part import Part
 from affectus.analysis.plan import Failure, Plan, Source, collect
-from affectus.analysis.settings import Settings
+from affectus.analysis.settings import READERS, Settings
 from affectus.atomic import make_folder, output_errors, writing
 from affectus.errors import AffectusError, FileError, InputError
 from affectus.timeline import Timeline
@@ -88,7 +88,7 @@ def analyze(
         first = result.failures[0]
         raise FileError(first.cause, remedy=first.remedy)
     for failure in result.failures:
-        warnings.warn(f"{failure.file} was not read: {failure.cause}; {failure.remedy}", stacklevel=2)
+        warnings.warn(f"not read: {failure}", stacklevel=2)
     return result.timeline
 
 
@@ -104,10 +104,13 @@ def run(
 ) -> Result:
     """Plan, read, write. See `analyze`; `plan` is used when it was made already."""
     chosen = _check_formats(formats)
+    if out is None and tuple(chosen) != DEFAULT_FORMATS:
+        raise InputError(f"formats are {', '.join(chosen)} without a results folder", remedy="pass out=… (--out DIR)")
     if resume and out is None:
         raise InputError("resume was asked for without a results folder", remedy="pass out=… (--out DIR)")
     plan = plan or collect(inputs, jobs=jobs, fps=settings.fps, skip=[out] if out else [])
     _check_transcript(plan, settings)
+    _check_readers(settings)
     store = _Store(out, settings, keep=resume) if out else None
     parts, failures = _read_all(plan, settings, store, jobs)
     timeline = Timeline.concat([part.timeline for part in parts])
@@ -141,6 +144,18 @@ def _check_transcript(plan: Plan, settings: Settings) -> None:
         raise InputError(
             f"a transcript was given for {len(timed)} media", allowed="exactly one sound or video file with it"
         )
+
+
+def _check_readers(settings: Settings) -> None:
+    """A reader of another modality would fail on each file by itself; say it once and before."""
+    from affectus import registry
+
+    for modality, name in settings.readers.items():
+        if name == READERS[modality] or not (registry.find(name) / "card.json").is_file():
+            continue
+        reads = registry.entry(registry.card(name).system).card.modalities
+        if modality not in reads and not (modality == "text" and "dialogue" in reads):
+            raise InputError(f"{name!r} reads {' and '.join(reads)}, not {modality}", remedy="choose another reader")
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -296,11 +311,11 @@ def _write(
     make_folder(out)
     media = {part.source.name: part.source.path.absolute() for part in parts}
     untimed = left_out(timeline)
-    notes = [
-        f"{untimed} rows without a time or a label (untimed text, face motion) are not in {name}"
-        for name in formats
-        if name in TIERED and untimed
-    ]
+    tiered = [name for name in formats if name in TIERED]
+    notes = []
+    if tiered and untimed:
+        names = ", ".join(tiered)
+        notes.append(f"{untimed} rows without a time or a label (untimed text, face motion) are not in {names}")
     files = [write(timeline, out / f"timeline{FORMATS[name]}", media=media) for name in formats]
     table = out / "failures.csv"
     if failures:

@@ -37,7 +37,7 @@ def _row(affects: list[Affect]) -> tuple[str, str, str, str]:
         where = (
             f" at {affect.start:.1f} s"
             if affect.start is not None
-            else f" (item {affect.item})"
+            else f" (item {affect.item + 1 if isinstance(affect.item, int) else affect.item})"
             if affect.item is not None
             else ""
         )

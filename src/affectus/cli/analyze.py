@@ -19,23 +19,28 @@ def analyze(
         Path | None, typer.Option(help="Folder for results and report.html; without it only a table is shown.")
     ] = None,
     formats: Annotated[
-        str, typer.Option(help="Comma list of parquet, csv, jsonl, eaf, textgrid, vtt.")
+        str,
+        typer.Option(help="Comma list of what --out gets: parquet, csv, jsonl, eaf, textgrid, vtt."),
     ] = "parquet,csv",
     transcript: Annotated[
-        Path | None, typer.Option(help="Subtitles (.srt, .vtt) with the words of the medium.")
+        Path | None, typer.Option(help="Subtitles (.srt, .vtt) with the words of the one sound or video file.")
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="Scale to map every reading onto, for example ekman-6.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label set to map readings onto, for example ekman-6.")] = None,
     language: Annotated[str | None, typer.Option(help="Language of speech and text (BCP-47), when known.")] = None,
     speakers: Annotated[int | None, typer.Option(help="Number of speakers, when known.")] = None,
-    fps: Annotated[float, typer.Option(help="Pictures a second that are looked at in a video.")] = 10.0,
+    fps: Annotated[float, typer.Option(help="Pictures looked at in each second of video.")] = 10.0,
     text_column: Annotated[str | None, typer.Option(help="Column of a table that holds the text.")] = None,
     rename: Annotated[
-        list[str] | None, typer.Option("--map", help="FIELD=NAME for chat files; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="THEIRS=OURS: a chat's field that is our speaker, text, start …; may be repeated.",
+        ),
     ] = None,
     reader: Annotated[
         list[str] | None, typer.Option(help="CHECKPOINT, or MODALITY=CHECKPOINT; may be repeated.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Files read at the same time.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Files read at the same time, each in a process.")] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Take over what an earlier run into --out had finished.")
     ] = False,
@@ -51,6 +56,7 @@ def analyze(
     from affectus.analysis.settings import Settings
     from affectus.errors import FileError
 
+    names = [name.strip() for name in formats.split(",") if name.strip()]
     settings = Settings(
         labels=labels,
         transcript=transcript,
@@ -64,7 +70,6 @@ def analyze(
     plan = collect(list(inputs), jobs=jobs, fps=fps, skip=[out] if out else [])
     if not quiet and plan.sources:
         typer.echo(f"plan: {plan.describe()}", err=True)
-    names = [name for name in formats.split(",") if name.strip()]
     with progress.shown(quiet=quiet):
         result = run(list(inputs), settings, out=out, formats=names, jobs=jobs, resume=resume, plan=plan)
     if result.failures and len(result.parts) + len(result.failures) == 1:
@@ -75,7 +80,7 @@ def analyze(
     if not quiet:
         _show(result, out)
     for failure in result.failures:
-        typer.echo(f"not read: {failure.file}: {failure.cause}; {failure.remedy}", err=True)
+        typer.echo(f"not read: {failure}", err=True)
     if result.failures:
         raise typer.Exit(1)
 

@@ -21,7 +21,7 @@ def train(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder of the checkpoint [default: in the user's cache].", show_default=False),
+        typer.Option("--out", help="Folder of the checkpoint; without it, in the user's cache.", show_default=False),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="Also export, to be read without torch.")] = False,

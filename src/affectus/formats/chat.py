@@ -63,11 +63,10 @@ def read_chat(
     """
     path = Path(path)
     names = dict(map or {})
-    for target in names.values():
+    for theirs, target in names.items():
         if target not in FIELDS:
-            raise InputError(
-                f"fields are mapped to {target!r}", allowed=", ".join(FIELDS), remedy=suggest(target, FIELDS)
-            )
+            turned = f"turn it round: {target}={theirs}" if theirs in FIELDS else suggest(target, FIELDS)
+            raise InputError(f"field {theirs!r} is mapped to {target!r}", allowed=", ".join(FIELDS), remedy=turned)
     targets = set(names.values())  # a field of theirs that happens to have one of these names gives way
     seen: dict[str, list[Turn]] = {}
     dated: dict[str, bool] = {}

@@ -77,10 +77,9 @@ def _contradiction(path: Path, form: Format, noun: str = "", suffix: str = "") -
         remedy = "copy or export the file again"
     else:
         remedy = f"convert it to {path.suffix.lower()}"
-    return FileError(
-        f"{path.name!r} holds {noun or form.noun}, not what its suffix {path.suffix!r} says (in {str(path.parent)!r})",
-        remedy=remedy,
-    )
+    where = f" (in {str(path.parent)!r})" if path.parent != Path() else ""
+    what = f"{path.name!r} holds {noun or form.noun}, not what its suffix {path.suffix!r} says{where}"
+    return FileError(what, remedy=remedy)
 
 
 def _sniff_streams(path: Path, suffix: str, form: Format) -> Kind:
