@@ -15,7 +15,7 @@ Protocol = Annotated[
     str | None,
     typer.Option(
         "--protocol",
-        help="One of `affectus protocols CORPUS` [default: the first that the reader can serve].",
+        help="One of `affectus protocols CORPUS`; without it, the first that the reader can serve.",
         show_default=False,
     ),
 ]
