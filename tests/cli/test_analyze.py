@@ -145,3 +145,16 @@ def test_no_socket_is_opened(run, notes, tmp_path, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert run("analyze", notes, "--out", tmp_path / "out", "-q")[0] == 0
+
+
+def test_a_reader_of_the_audience_s_feeling(run, notes, tmp_path):
+    from affectus.registry import build
+
+    build("redaffectivelm/tiny").save_pretrained(tmp_path / "headlines")
+    out = tmp_path / "out"
+    assert run("analyze", notes, "--out", out, "--reader", f"text={tmp_path / 'headlines'}", "-q")[0] == 0
+    timeline = Timeline.load(out / "timeline.parquet")
+    assert [affect.perspective for affect in timeline] == ["evoked"] * 3
+    assert set(timeline[2].scores["ren-5"]) == {"anger", "fear", "joy", "sadness", "surprise"}
+    assert {e.text for e in timeline[2].evidence} == {"angry", "stupid", "printer"}
+    assert "evoked" in (out / "report.html").read_text()
