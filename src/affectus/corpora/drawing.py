@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,3 +58,55 @@ def draw(strata: Sequence[Hashable], groups: Sequence[Hashable], *, seed: int = 
     folds = min(FOLDS, count)
     name = {folds - 1: "test", folds - 2: "dev"}
     return [name.get(int(fold), "train") for fold in deal(strata, groups, folds=folds, seed=seed)]
+
+
+def draw_three_ways(
+    users: Sequence[Hashable],
+    times: Sequence[Any],
+    *,
+    unseen: float = 0.1,
+    later: float = 0.1,
+    random: float = 0.1,
+    seed: int = 0,
+) -> list[str]:
+    """A split with three tests, each of which asks one thing (Aroyehun et al. 2023): chance, people, time.
+
+    `test-time` are the posts after a date, of people that train may know; `test-users` those of people who are in no
+    other part, up to that date; `test-random` and `dev` are drawn from what is left, and the rest is `train`. Posts of
+    unseen people after the date would ask two things at once and are `unused`.
+
+    Args:
+        users: Who wrote each post.
+        times: When, as anything that can be ordered.
+        unseen: Share of the users in `test-users`.
+        later: Largest share of the posts that are later; posts of the last day before them are never parted.
+        random: Share of the rest in `test-random`, and again in `dev`.
+        seed: Of all draws.
+
+    Raises:
+        InputError: If a part would be empty.
+    """
+    rng, n = np.random.default_rng(seed), len(users)
+    if n == 0:
+        raise InputError("there are no posts to split")
+    people = sorted(set(users), key=repr)
+    strangers = {people[i] for i in rng.permutation(len(people))[: round(unseen * len(people))]}
+    date = sorted(times)[max(0, n - 1 - int(later * n))]
+    names, rest = ["train"] * n, []
+    for row, (user, time) in enumerate(zip(users, times, strict=True)):
+        if time > date:
+            names[row] = "unused" if user in strangers else "test-time"
+        elif user in strangers:
+            names[row] = "test-users"
+        else:
+            rest.append(row)
+    count = round(random * len(rest))
+    for place, row in enumerate(rng.permutation(rest)[: 2 * count]):
+        names[int(row)] = "test-random" if place < count else "dev"
+    empty = {"train", "dev", "test-random", "test-users", "test-time"} - set(names)
+    if empty:
+        raise InputError(
+            f"of {n} posts by {len(people)} users none would be in {min(empty)!r}",
+            remedy="pass more posts, or other shares",
+        )
+    return names
