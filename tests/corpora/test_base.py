@@ -114,9 +114,9 @@ def test_groups_and_dialogues() -> None:
     assert groups(turns, "dialogue").tolist() == ["d1"] * 3 + ["d2"] * 3
     with pytest.raises(UnknownName, match="no group named 'author'; allowed: dialogue, speaker"):
         groups(turns, "author")
-    talks = dialogues(turns, {"a": Persona("a", {"openness": 0.5})})
+    talks = dialogues(turns, {"d1": {"a": Persona("a", {"openness": 0.5})}})
     assert [len(talk.turns) for talk in talks] == [3, 3]
-    assert list(talks[0].persona) == ["a"]
+    assert [list(talk.persona) for talk in talks] == [["a"], []]
     assert [len(talk.turns) for talk in dialogues([Sample(id="x"), Sample(id="y")])] == [1, 1]
 
 

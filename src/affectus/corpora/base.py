@@ -22,7 +22,9 @@ from affectus.sample import Dialogue, Persona, Sample
 from affectus.taxonomy import Perspective, Target, scale
 from affectus.timeline import Timeline
 
-_HELPERS = {"base", "drawing", "label_columns", "leaks", "table"}  # modules of this package that are no corpora
+_HELPERS = {"base", "delimited", "drawing", "label_columns", "leaks", "mood_meter", "table", "wassa_gold"}
+"""Modules of this package that are no corpora."""
+
 _PLACES = ("data", "shared/data", "../shared/data")
 
 
@@ -31,11 +33,11 @@ class Split(NamedTuple):
 
     Args:
         rows: Its size.
-        sha256: `fingerprint` of the files as released, empty if nobody has computed it yet.
+        fingerprint: Of the files as released, empty if nobody has computed it yet.
     """
 
     rows: int
-    sha256: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ class Loaded:
         splits: Split name → samples with gold, in file order. A corpus without official splits has one, `"all"`.
         left_out: Reason → number of rows that are in the files and in no split.
         remarks: What was mended or is strange → number of rows, which are in a split all the same.
-        personas: Value of the group `speaker` or `author` → what is known of that person.
+        personas: Group `dialogue` → speaker (track) → what is known of them.
 
     Raises:
         FileError: If a split is empty, or two samples have one id.
@@ -96,7 +98,7 @@ class Loaded:
     splits: Mapping[str, Sequence[Sample]]
     left_out: Mapping[str, int] = field(default_factory=dict)
     remarks: Mapping[str, int] = field(default_factory=dict)
-    personas: Mapping[str, Persona] = field(default_factory=dict)
+    personas: Mapping[str, Mapping[str, Persona]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         empty = next((split for split, rows in self.splits.items() if not rows), None)
@@ -228,23 +230,22 @@ def groups(samples: Sequence[Sample], key: str) -> np.ndarray:
     return out
 
 
-def dialogues(samples: Sequence[Sample], personas: Mapping[str, Persona] | None = None) -> list[Dialogue]:
+def dialogues(samples: Sequence[Sample], personas: Mapping[str, Mapping[str, Persona]] | None = None) -> list[Dialogue]:
     """Samples that follow one another and share the group `dialogue`, as dialogues; others alone.
 
     Args:
         samples: In order.
-        personas: Speaker → what is known of them; each dialogue gets those of its speakers, by track.
+        personas: Dialogue → speaker (track) → what is known of them.
     """
-    known, out = personas or {}, []
-    for name, turns in groupby(samples, key=lambda s: s.groups.get("dialogue", s.id)):
-        said = tuple(turns)
-        who = {t.track: known[t.groups["speaker"]] for t in said if t.track and t.groups.get("speaker") in known}
-        out.append(Dialogue(said, persona=who, id=name))
-    return out
+    known = personas or {}
+    return [
+        Dialogue(tuple(turns), persona=known.get(name, {}), id=name)
+        for name, turns in groupby(samples, key=lambda sample: sample.groups.get("dialogue", sample.id))
+    ]
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """SHA-256 over ids, texts, features and gold in order: equal where two copies hold the same samples."""
+    """16 digits of the SHA-256 over ids, texts, features and gold in order: equal where copies hold the same."""
     digest = hashlib.sha256()
     for sample in samples:
         rows: list[list[object]] = []
@@ -256,18 +257,18 @@ def fingerprint(samples: Sequence[Sample]) -> str:
         digest.update(json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
         for name in sorted(sample.features):
             digest.update(name.encode() + np.ascontiguousarray(sample.features[name]).tobytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 def find_file(folder: Path, *names: str) -> Path:
-    """The first of several usual places of a file below a corpus folder.
+    """The first of several usual places of a file below a corpus folder; a place may be a pattern.
 
     Raises:
         FileError: If none exists, with all places that were tried.
     """
     for name in names:
-        if (folder / name).is_file():
-            return folder / name
+        if found := sorted(path for path in folder.glob(name) if path.is_file()):
+            return found[0]
     raise FileError(
         f"{str(folder)!r} is no copy of this corpus: it lacks {names[0]!r}",
         allowed="one of " + ", ".join(names) if len(names) > 1 else "",

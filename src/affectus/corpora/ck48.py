@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectus.corpora.base import Corpus, Loaded, one_hot, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, one_hot, with_gold
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target, scale
@@ -27,6 +27,7 @@ CORPUS = Corpus(
     perspective_source="posed, but a sequence carries an emotion only if its coded action units fit the prototype and "
     "judges saw the emotion in it (section 3.2 of the paper)",
     group="subject; the three frames of a sequence are nearly the same picture",
+    splits={"all": Split(981, "e7148548bb80ad98")},
     files=("CK+48/anger/S*.png", "anger/S*.png"),
     obtain="by agreement with the University of Pittsburgh",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from affectus.corpora.base import Corpus, Loaded, one_hot, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, one_hot, with_gold
 from affectus.errors import FileError
 from affectus.sample import Media, Sample
 from affectus.taxonomy import Target
@@ -25,6 +25,7 @@ CORPUS = Corpus(
     perspective_source="the label is the emotion that the actor was asked to show; recordings that listeners recognised"
     " poorly were left out by the authors (sections 2 and 4 of the paper)",
     group="speaker (track): 03 10 11 12 15 are male, 08 09 13 14 16 female; each speaker says the same ten sentences",
+    splits={"all": Split(339, "8fdcd4e0699ca30d")},
     files=("wav/[01][0-9]a0*.*", "[01][0-9]a0*.wav", "[01][0-9]a0*.flac"),
     obtain="page of the Berlin Database of Emotional Speech",
 )

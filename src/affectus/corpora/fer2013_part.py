@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectus.corpora.base import Corpus, Loaded, find_file, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, find_file, with_gold
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target, scale
@@ -25,6 +25,7 @@ CORPUS = Corpus(
     citation="Goodfellow et al. 2013, Challenges in Representation Learning, arXiv:1307.0414",
     perspective_source="pictures found by emotion words, kept or rejected by human labellers (section 2.1 there)",
     group="none is given; the set holds duplicates",
+    splits={"train": Split(2503, "d02755700f4e313a"), "val": Split(2692, "7147e2a1504c55e7")},
     files=("train.npz",),
     obtain="the whole set: Kaggle, Challenges in Representation Learning",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from affectus.corpora.base import Corpus, Loaded, find_file, numbered, one_hot, read_lines, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, find_file, numbered, one_hot, read_lines, with_gold
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target, scale
@@ -24,6 +24,11 @@ CORPUS = Corpus(
     citation="Demszky et al. 2020, GoEmotions: A Dataset of Fine-Grained Emotions, ACL, arXiv:2005.00547",
     perspective_source="three to five raters judged which emotions the writer expressed (section 3.3 of the paper)",
     group="none is given; 109 test texts also stand in train",
+    splits={
+        "train": Split(43410, "239160cf63a9ff18"),
+        "dev": Split(5426, "110cc5af31d8465a"),
+        "test": Split(5427, "aac8200db10e441b"),
+    },
     files=("original/train.tsv", "train.tsv"),
     obtain="google-research/goemotions on GitHub, folder data",
 )

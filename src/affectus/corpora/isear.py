@@ -6,7 +6,7 @@ import csv
 import re
 from pathlib import Path
 
-from affectus.corpora.base import Corpus, Loaded, find_file, one_hot, read_lines, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, find_file, one_hot, read_lines, with_gold
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target, scale
@@ -31,6 +31,7 @@ CORPUS = Corpus(
     citation="Scherer and Wallbott 1994, Evidence for universality and cultural variation, JPSP 66(2)",
     perspective_source="the respondents name the emotion that they felt themselves",
     group="author: the respondent",
+    splits={"all": Split(7540, "00fd217d771d4060")},
     files=("isear.csv",),
     obtain="Swiss Center for Affective Sciences, Geneva",
 )

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from affectus.corpora.base import Corpus, Loaded, find_file, one_hot, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, find_file, one_hot, with_gold
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target, scale
@@ -27,6 +27,11 @@ CORPUS = Corpus(
     citation="Poria et al. 2019, MELD, ACL, arXiv:1810.02508",
     perspective_source="three raters watched each clip and judged the emotion of the speaker",
     group="dialogue; a speaker (track) is in many",
+    splits={
+        "train": Split(9989, "672e8a2a54dc2d40"),
+        "dev": Split(1109, "3ea5922fe8797462"),
+        "test": Split(2610, "8ed966980c89dc54"),
+    },
     files=("MELD/train_sent_emo.csv", "train_sent_emo.csv"),
     obtain="declare-lab/MELD on GitHub, folder data/MELD",
 )

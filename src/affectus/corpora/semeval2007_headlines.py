@@ -5,17 +5,20 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from affectus.corpora.base import Corpus, Loaded, find_file, numbered, read_lines, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, find_file, numbered, read_lines, with_gold
+from affectus.corpora.delimited import value
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target, map_scores
 
 SCALE = "ren-5"
 POINTS = "semeval2007-6"
+VALENCE = "valence"
 SEED = 7
 _INSTANCE = re.compile(r'<instance id="(\d+)">(.*?)</instance>')
 _PARTS = {  # ids of the organisers' files
@@ -26,6 +29,11 @@ _PARTS = {  # ids of the organisers' files
 # organisers' files, whose normalised scores equal the label array to the bit.
 _SILENT = (43, 86, 121, 151)
 _TEXTS = "semEval2007_headlines.npy"
+_OF_ARRAYS = {
+    "train": Split(747, "3f33b8d06f6e49c1"),
+    "dev": Split(249, "186a6a45fe87e783"),
+    "test": Split(250, "189be35a7756ea9f"),
+}
 _LABELS = "labels_normalized_semEval_anger_fear_joy_sad_surp.npy"
 
 CORPUS = Corpus(
@@ -41,6 +49,15 @@ CORPUS = Corpus(
     "Kadan et al. 2024, KAIS 66(12)",
     perspective_source="six annotators scored each headline by its emotional words and the overall feeling it invokes",
     group="none is given; some headlines occur twice",
+    splits={"train": Split(747), "dev": Split(249), "test": Split(250)},
+    files=(
+        "AffectiveText.trial/affectivetext_trial.xml",
+        "affectivetext_trial.xml",
+        f"Dataset/inputs/{_TEXTS}",
+        _TEXTS,
+    ),
+    folders=("AffectiveText.Semeval.2007", "AffectiveText"),
+    obtain="page of SemEval-2007 task 14 (Affective Text)",
 )
 
 
@@ -50,7 +67,8 @@ def load(folder: Path) -> Loaded:
     Rows are in the order of the files, trial before test. The organisers' texts are as printed, those of the arrays are
     lower-case without punctuation, digits and stop words. Gold is the share of anger, fear, joy, sadness and surprise
     in their sum; disgust is dropped, and so are headlines without any of the five, with their number. Of the
-    organisers' files the points on `semeval2007-6` are kept too.
+    organisers' files the points on `semeval2007-6` are kept too, and the valence (−100 to 100 there, −1 to 1 here)
+    where its file is.
 
     There is no official split of the profile; this is the 60/20/20 of Kadan et al., drawn with seed 7.
     """
@@ -68,7 +86,7 @@ def load(folder: Path) -> Loaded:
     learned = {sample.text for sample in splits["train"]}
     repeats = sum(sample.text in learned for name in ("dev", "test") for sample in splits[name])
     return Loaded(
-        CORPUS,
+        replace(CORPUS, splits=_OF_ARRAYS) if arrays else CORPUS,
         splits,
         left_out={"no score on any of the five emotions": len(ids) - len(rows)},
         remarks={"of dev and test also stand in train": repeats},
@@ -93,8 +111,25 @@ def _official(folder: Path) -> tuple[list[int], list[str], dict[str, np.ndarray]
             texts.append(words[ids[-1]])
             points.append([int(cell) for cell in cells[1:]])
     values = np.array(points, np.float64)
-    five = map_scores(values, POINTS, SCALE)
-    return ids, texts, {SCALE: five, POINTS: values}
+    scores = {SCALE: map_scores(values, POINTS, SCALE), POINTS: values}
+    valence = _valence(folder)
+    if valence:
+        scores[VALENCE] = np.array([[valence.get(i, np.nan)] for i in ids]) / 100
+    return ids, texts, scores
+
+
+def _valence(folder: Path) -> dict[int, float]:
+    """Id → valence from −100 to 100, of the files that are there."""
+    found = {}
+    for part in _PARTS:
+        name = f"affectivetext_{part}.valence.gold"
+        for path in (folder / f"AffectiveText.{part}" / name, folder / name):
+            for line, row in numbered(read_lines(path)) if path.is_file() else ():
+                cells = row.split()
+                if len(cells) != 2 or not cells[0].isdigit():
+                    raise FileError(f"line {line} of {name!r} is {row[:60]!r}", allowed="id of a headline, valence")
+                found[int(cells[0])] = value(path, line, "valence", cells[1], -100, 100)
+    return found
 
 
 def _gold_names(part: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from affectus.corpora.base import Corpus, Loaded, find_file, numbered, read_lines, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, find_file, numbered, read_lines, with_gold
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target
@@ -27,6 +27,12 @@ CORPUS = Corpus(
     citation="Mohammad et al. 2018, SemEval-2018 Task 1: Affect in Tweets",
     perspective_source="raters compared tweets by the state of mind of the tweeter that they infer",
     group="none is given",
+    splits={
+        "train": Split(1181, "b76844ed7b22d4d2"),
+        "dev": Split(449, "f5a96acd2c625de2"),
+        "test": Split(937, "70b3b4b72c5602aa"),
+        "audit": Split(16937, "38e4ea3c1f1e00f6"),
+    },
     files=("V-reg/Valence-reg-En-train.txt", "Valence-reg-En-train.txt"),
     folders=("semeval2018-task1",),
     obtain="page of SemEval-2018 task 1 (Affect in Tweets)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affectus.corpora.base import Corpus, Loaded, find_file, numbered, one_hot, read_lines, with_gold
+from affectus.corpora.base import Corpus, Loaded, Split, find_file, numbered, one_hot, read_lines, with_gold
 from affectus.errors import FileError
 from affectus.sample import Sample
 from affectus.taxonomy import Target, scale
@@ -24,6 +24,11 @@ CORPUS = Corpus(
     citation="Barbieri et al. 2020, TweetEval, Findings of EMNLP, arXiv:2010.12421, from Mohammad et al. 2018",
     perspective_source="SemEval-2018 raters judged what state of mind of the tweeter they infer (task 1 E-c)",
     group="none is given",
+    splits={
+        "train": Split(3257, "7ea877494bb11bac"),
+        "dev": Split(374, "d341f57208ffd355"),
+        "test": Split(1421, "99616bad040e9256"),
+    },
     files=("train_text.txt",),
     obtain="cardiffnlp/tweeteval on GitHub, folder datasets/emotion",
 )
