@@ -5,9 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from transformers import BertConfig, BertForSequenceClassification
 
 from affectus.errors import ConfigError, FileError, InputError, ScaleError, UnknownName
+from affectus.evaluation import auc
 from affectus.registry import build, load
 from affectus.sample import Sample
 from affectus.systems.hidden_anger import (
@@ -26,6 +28,8 @@ from affectus.systems.hidden_anger import (
 from affectus.taxonomy import Target, scale
 from affectus.testing import FAST, run_check
 from affectus.timeline import Timeline, align
+from affectus.training.measuring import measure
+from affectus.training.sampling import balanced
 
 EMOTIONS = scale("wrime-8").labels
 HIDDEN = Target("hidden-2", "felt")
@@ -326,3 +330,46 @@ def test_word_vectors(tmp_path) -> None:
     path.write_text("1 2\nother 2 2\n")
     with pytest.raises(InputError, match="none of 2 words"):
         with_vectors(path, texts, HiddenAngerLstmConfig(targets=targets, segment="spaces"))
+
+
+# -- measuring and drawing ---------------------------------------------------------------------------------------------
+def test_auc_with_ties_is_that_of_scikit_learn_and_stands_on_the_card() -> None:
+    rng = np.random.default_rng(0)
+    gold, score = rng.random(200) < 0.2, rng.integers(0, 6, 200)
+    logits = np.stack([np.zeros(200), score - 3.0], 1)
+    labels = np.eye(2)[gold.astype(int)]
+    figures = {f.metric: f for f in measure(SYSTEM.readouts[0], logits, labels, data="x", split="y", resamples=50)}
+    assert figures["AUC of hidden"].value == pytest.approx(roc_auc_score(gold, score))
+    few = measure(SYSTEM.readouts[0], logits[:20], np.eye(2)[[1] + [0] * 19], data="x", split="y", resamples=50)
+    assert "AUC of hidden" not in {f.metric for f in few}
+
+
+def test_the_balanced_sampler_draws_as_many_hidden_as_open() -> None:
+    classes_of = (np.random.default_rng(1).random(20_000) < 0.07).astype(int)
+    drawn = np.concatenate(balanced(np.arange(20_000), classes_of, 32, np.random.default_rng(2)))
+    assert len(drawn) == 20_000
+    assert classes_of[drawn].mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_double_balance_moves_the_calibration_more_than_the_ranking() -> None:
+    """One informative number, 10 % positives, a linear head trained to convergence both ways on balanced draws."""
+    rng = np.random.default_rng(3)
+    y = (rng.random(4000) < 0.1).astype(int)
+    x = torch.from_numpy(np.stack([y + rng.normal(0, 1, 4000), rng.normal(0, 1, 4000)], 1).astype(np.float32))
+    p = {}
+    for name, weights in (("single", [1.0, 1.0]), ("double", [1 / 3600, 1 / 400])):
+        torch.manual_seed(0)
+        head = torch.nn.Linear(2, 2)
+        optimiser = torch.optim.Adam(head.parameters(), lr=0.05)
+        for epoch in range(3):
+            for rows in balanced(np.arange(4000), y, 64, np.random.default_rng(epoch)):
+                loss = weighted_cross_entropy(
+                    head(x[rows]), torch.eye(2)[torch.from_numpy(y[rows])], torch.tensor(weights)
+                )
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+        p[name] = torch.softmax(head(x), 1)[:, 1].detach().numpy()
+    assert abs(auc(y, p["double"]) - auc(y, p["single"])) < 0.01
+    assert p["double"].mean() > p["single"].mean() + 0.15
+    assert p["single"].mean() > y.mean() + 0.15, "the sampler alone already shows it as many of each"

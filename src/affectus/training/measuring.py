@@ -22,10 +22,12 @@ from affectus.evaluation.metrics import (
     set_size,
     weighted_f1,
 )
+from affectus.evaluation.ranking import auc
 from affectus.readout import Readout
 from affectus.sample import Sample
 
 RESAMPLES = 10_000
+_FEWEST = 5  # items of each class that an AUC needs: of fewer, too many resamples have none
 
 
 def figure(
@@ -104,6 +106,9 @@ def measure(
     if of.kind == "one-of":
         out.append(figure("weighted F1", weighted_f1, y.argmax(1), p.argmax(1), **place))
         out.append(figure("accuracy", accuracy, y.argmax(1), p.argmax(1), **place))
+        if len(of) == 2 and np.bincount(y.argmax(1), minlength=2).min() >= _FEWEST:
+            note = "how well the probability ranks, whatever is decided"
+            out.append(figure(f"AUC of {of.labels[1]}", auc, y.argmax(1), p[:, 1], note=note, **place))
     truth = member.astype(np.int64) if of.kind == "any-of" else y.argmax(1)
     hit = "membership in gold" if of.kind == "any-of" else "the gold class"
     # Resampling repeats items and so inflates a calibration error: an interval of it would lie above its value.
