@@ -413,6 +413,7 @@ CARD = Card(
     licence="code Apache-2.0, written from the paper's equations; no weights or vectors are published",
     proof="equations",
     limits="English; short texts such as headlines: what is longer than `words` and `max_length` is cut and flagged.",
+    expected_failures={"check_onnx": "the words are cut to the longest text of a batch, which no traced graph follows"},
 )
 
 VARIANTS = {

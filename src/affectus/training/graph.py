@@ -6,6 +6,7 @@ classifiers have a smaller and faster graph of their own: `training.export`.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
@@ -81,7 +82,7 @@ def _traced(system: System, inputs: dict[str, Any], shapes: dict[str, Any]) -> t
             program = torch.onnx.export(
                 system,
                 kwargs=inputs,
-                dynamic_shapes=shapes,
+                dynamic_shapes=_by_argument(system, shapes),
                 input_names=[name for name, shape in shapes.items() if shape is not None],
                 output_names=names,
                 dynamo=True,
@@ -95,6 +96,15 @@ def _traced(system: System, inputs: dict[str, Any], shapes: dict[str, Any]) -> t
         ) from error
     assert program is not None  # None is only given when torch writes the file itself
     return program
+
+
+def _by_argument(system: System, shapes: dict[str, Any]) -> dict[str, Any]:
+    """The axes by argument of `forward`; what it takes as `**rest` stands together under that name."""
+    arguments = inspect.signature(system.forward).parameters
+    rest = [name for name, argument in arguments.items() if argument.kind is argument.VAR_KEYWORD]
+    loose = {name: shape for name, shape in shapes.items() if name not in arguments}
+    named = {name: shape for name, shape in shapes.items() if name in arguments}
+    return named | dict.fromkeys(rest, loose)
 
 
 @contextmanager
