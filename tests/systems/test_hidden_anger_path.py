@@ -8,7 +8,7 @@ import pytest
 from affectus.analysis import contrast
 from affectus.corpora.base import gold, load_corpus
 from affectus.evaluation import auc
-from affectus.registry import load
+from affectus.registry import build, load
 from affectus.systems.hidden_anger import four_way, ratings
 from affectus.taxonomy import Target, scale
 from affectus.training.job import carry_out
@@ -50,6 +50,20 @@ def test_labels_of_a_file(tmp_path) -> None:
     found = ratings(samples, "anger")
     assert (four_way(found.writer, found.readers) == 2).tolist() == hidden.tolist()
     assert (found.writer - found.average > 1).tolist() == hidden.tolist()
+
+
+def test_a_checkpoint_is_measured_on_the_labels_of_its_rule(tmp_path) -> None:
+    from typer.testing import CliRunner
+
+    from affectus.cli.app import app
+
+    write_wrime(tmp_path, "en", 60)
+    build("hidden-anger/tiny").save_pretrained(tmp_path / "reader")
+    words = ["evaluate", str(tmp_path / "reader"), "--on", "wrime", "--data", str(tmp_path), "--bootstrap", "0"]
+    result = CliRunner().invoke(app, [*words, "--quiet"])
+    assert result.exit_code == 0, result.output
+    assert "compared on hidden-2" in result.output
+    assert "n 12" in result.output
 
 
 @pytest.mark.slow

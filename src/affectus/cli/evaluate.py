@@ -56,9 +56,11 @@ def evaluate(
     from affectus.corpora.base import load_corpus, locate
     from affectus.evaluation.evaluate import evaluate as measure
     from affectus.registry import find, load, weightless
+    from affectus.training.mapping import by_rule
 
     with progress.shown(quiet=quiet):
         reader, loaded = load(name), load_corpus(on, locate(on, data))
+        loaded = by_rule(loaded, getattr(reader, "config", None), loaded.splits)
         found = measure(
             reader,
             loaded,

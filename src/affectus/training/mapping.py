@@ -53,10 +53,11 @@ def by_rule(loaded: Loaded, config: Any, splits: Iterable[str]) -> Loaded:
 
     Args:
         loaded: What was read; a corpus that already has gold on a target stays as it is.
-        config: Of the system.
+        config: Of the system; None if the reader has none.
         splits: Names of the splits that are used; the others are dropped.
     """
-    label, wanted = getattr(config, "label", None), [t.scale for t in config.targets]
+    label = getattr(config, "label", None)
+    wanted = [t.scale for t in config.targets] if label is not None else []
     if label is None or {t.scale for t in loaded.corpus.targets} & set(wanted):
         return loaded
     kept, left_out = {}, dict(loaded.left_out)
@@ -65,7 +66,7 @@ def by_rule(loaded: Loaded, config: Any, splits: Iterable[str]) -> Loaded:
         known = np.logical_and.reduce([np.isfinite(gold(samples, name)).all(1) for name in wanted])
         kept[split] = [sample for sample, keep in zip(samples, known, strict=True) if keep]
         left_out[f"of {split}, without what the rule for {' and '.join(wanted)} needs"] = int((~known).sum())
-    return replace(loaded, splits=kept, left_out=left_out)
+    return replace(loaded, corpus=replace(loaded.corpus, targets=config.targets), splits=kept, left_out=left_out)
 
 
 def _carried(samples: Sequence[Sample], source: Scale, target: Scale) -> np.ndarray:
