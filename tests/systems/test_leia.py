@@ -43,6 +43,10 @@ def ids_and_valid() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.where(valid, ids, torch.ones_like(ids)), valid
 
 
+def test_the_labels_stand_in_the_order_of_the_released_configurations():
+    assert LABELS == ("sadness", "affection", "fear", "happiness", "anger")
+
+
 @pytest.mark.parametrize(
     ("variant", "parameters", "tensors"), [("base", 134_903_813, 201), ("large", 355_364_869, 393)]
 )

@@ -17,7 +17,7 @@ WORDS = {label: [f"{label[:3]}{i}" for i in range(6)] for label in LABELS}  # si
 SCENES = {label: [f"at{label[:2]}{i}" for i in range(4)] for label in LABELS}  # and some places go with it
 FILLER = [f"w{i}" for i in range(30)]
 SHAPE = {
-    "kind": "bert", "vocabulary": 90, "width": 32, "layers": 2, "heads": 2, "inner": 64, "positions": 24,
+    "kind": "bert", "vocabulary": 90, "width": 32, "layers": 1, "heads": 2, "inner": 64, "positions": 24,
     "pad": 0, "types": 2, "dropout": 0.0,
 }  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_a_probe_is_better_after_masking_emotion_words_than_after_masking_all_al
     lexicon = tmp_path / "emotions.txt"
     lexicon.write_text("\n".join(word for group in WORDS.values() for word in group))
     figures = {
-        name: np.mean([probed(pretrained(tokenizer, words, seed, 150), tokenizer, seed) for seed in range(3)])
+        name: np.mean([probed(pretrained(tokenizer, words, seed, 250), tokenizer, seed) for seed in range(2)])
         for name, words in (("emotion words", str(lexicon)), ("all alike", ""))
     }
-    assert figures["emotion words"] > figures["all alike"] + 0.05, figures
+    assert figures["emotion words"] > figures["all alike"] + 0.2, figures
