@@ -38,7 +38,7 @@ def test_an_unknown_key_or_metric_is_an_error() -> None:
         Protocol.from_dict({**row, "splitt": "dev"})
     with pytest.raises(UnknownName, match="macro_f1"):
         Protocol.from_dict({**row, "metrics": ["macrof1"]})
-    with pytest.raises(ConfigError, match="no figure of labels"):
+    with pytest.raises(ConfigError, match="no figure of label"):
         Protocol.from_dict({**row, "metrics": ["pearson"]})
 
 

@@ -83,15 +83,15 @@ def evaluate(
 
 def lines(result: Result) -> Iterable[str]:
     """A result as text: the protocol first, then each figure, then what does not stand in them."""
-    from affectus.evaluation.evaluate import columns
+    from affectus.evaluation.figures import figures
 
     of = result.protocol
     yield f"{result.name} on {of.title}: {of.sentence}"
     yield f"  {of.source}" + (f". {of.note}" if of.note else "")
-    for column in columns(of):
-        value = result.metrics[column.key]
+    for figure in figures(of):
+        value = result.metrics[figure.key]
         interval = f" ({value.low:.3f} to {value.high:.3f})" if value.low is not None else ""
-        yield f"{column.title}: {value.value:.3f}{interval}, n {value.n:,}"
+        yield f"{figure.title}: {value.value:.3f}{interval}, n {value.n:,}"
     yield f"intervals: {result.interval}" + (f", seed {result.seed}" if result.interval != "none" else "")
     n = next(iter(result.metrics.values())).n
     if result.seconds:

@@ -18,6 +18,7 @@ from affectus.taxonomy import map_scores, scale
 from affectus.timeline import Timeline
 
 ABSTAINED = "abstained:"
+LABELS = ("label", "labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def cases(protocol: Protocol, loaded: Loaded) -> Cases:
         items=loaded.dialogues(protocol.split) if dialogues else kept,
         rows=rows if dialogues else np.arange(len(kept)),
         samples=kept,
-        gold=gold > 0.5 if protocol.kind == "labels" else gold,
+        gold=gold > 0.5 if protocol.compare in LABELS else gold,
         groups=_clusters(kept, protocol.group) if protocol.group else None,
         folds=fold_numbers(protocol.folds, kept, gold) if protocol.folds else None,
         left_out=left_out,
@@ -112,7 +113,7 @@ def _top(scores: np.ndarray) -> np.ndarray:
 
 
 def _check_variety(protocol: Protocol, gold: np.ndarray) -> None:
-    if protocol.kind == "labels":
+    if protocol.compare in LABELS:
         present = [protocol.labels("all")[i] for i in np.flatnonzero(gold.sum(0))]
         if len(present) < 2:
             raise InputError(
@@ -120,7 +121,7 @@ def _check_variety(protocol: Protocol, gold: np.ndarray) -> None:
                 allowed="at least two labels in gold",
                 remedy="choose another split or protocol",
             )
-    elif protocol.kind == "levels" and (np.ptp(gold, axis=0) == 0).any():
+    elif protocol.compare == "levels" and (np.ptp(gold, axis=0) == 0).any():
         raise InputError(f"gold is one and the same in all {len(gold):,} rows of split {protocol.split!r}")
 
 
@@ -190,7 +191,7 @@ def answers(protocol: Protocol, reads: Reads, reading: Timeline, rows: np.ndarra
     parts = [_on(protocol, str(reads.route(name)), name, reading)[rows] for name in protocol.scales]
     values = np.concatenate(parts, 1)
     abstained = sum(any(f.startswith(ABSTAINED) for f in flags or ()) for flags in reading.column("flags")[rows])
-    if protocol.kind == "labels":
+    if protocol.compare in LABELS:
         if protocol.compare == "label":
             values = _one(values, protocol)
         return Answers(values, int((~values.any(1)).sum()) if protocol.compare == "label" else 0, abstained)

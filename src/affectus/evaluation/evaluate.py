@@ -14,9 +14,9 @@ import numpy as np
 from affectus.corpora.base import Loaded
 from affectus.errors import InputError
 from affectus.evaluation.answers import Answers, Cases, answers, cases
-from affectus.evaluation.figures import Figure, figure
+from affectus.evaluation.figures import Draws, figures
+from affectus.evaluation.intervals import percentiles
 from affectus.evaluation.protocols import Protocol, Reads, across, choose
-from affectus.evaluation.resampling import Draws, interval, replicates, value_of
 from affectus.evaluation.results import Result, Value
 from affectus.progress import task
 from affectus.provenance import environment, fingerprint
@@ -26,38 +26,6 @@ from affectus.timeline import Timeline
 
 RESAMPLES = 10_000
 _AT_ONCE = 64  # items between two steps of the progress bar
-
-
-@dataclass(frozen=True)
-class Column:
-    """One figure of a protocol and the columns that it is computed of: several levels give a figure each.
-
-    Args:
-        key: Name in results, for example `macro_f1` or `pearson_empathy`.
-        title: As tables show it.
-        of: The figure.
-        at: Numbers of the columns.
-    """
-
-    key: str
-    title: str
-    of: Figure
-    at: tuple[int, ...]
-
-
-def columns(protocol: Protocol) -> list[Column]:
-    """The figures of a protocol, in its order."""
-    labels = protocol.labels("all")
-    counted = tuple(labels.index(label) for label in protocol.labels(protocol.classes))
-    out = []
-    for name in protocol.metrics:
-        of = figure(name)
-        if protocol.kind != "levels" or len(labels) == 1:
-            out.append(Column(name, of.title, of, counted))
-            continue
-        out.append(Column(name, f"mean {of.title}", of, counted))
-        out += [Column(f"{name}_{label}", f"{of.title} of {label}", of, (i,)) for i, label in enumerate(labels)]
-    return out
 
 
 def read_items(reader: Any, items: Sequence[Item]) -> tuple[Timeline, float]:
@@ -83,25 +51,25 @@ def read_items(reader: Any, items: Sequence[Item]) -> tuple[Timeline, float]:
     return Timeline.concat(parts), time.perf_counter() - started
 
 
-def draws_of(compared: Cases, count: int, seed: int) -> Draws:
-    """The resamples of a protocol's items, one and the same for every reader."""
-    return Draws(len(compared.gold), count, seed, compared.groups, compared.folds)
-
-
 def values(protocol: Protocol, compared: Cases, given: Answers, draws: Draws) -> dict[str, Value]:
-    """Every figure of the protocol with its interval."""
-    out = {}
-    with task("resampling", len(columns(protocol)) if draws.count else 0) as advance:
-        for column in columns(protocol):
-            sides = compared.gold[:, column.at], given.values[:, column.at]
-            value = value_of(column.of, *sides, draws)
+    """Every figure of the protocol with its interval.
+
+    Raises:
+        InputError: If a figure is undefined.
+    """
+    out, sides = {}, (compared.gold, given.values)
+    wanted = figures(protocol)
+    with task("resampling", len(wanted) if draws.count else 0) as advance:
+        for of in wanted:
+            value = draws.value(of, *sides)
             if np.isnan(value):
                 raise InputError(
-                    f"{column.title} of {protocol.title!r} is undefined: "
-                    + ("the answers are one and the same throughout" if protocol.kind == "levels" else "no gold"),
+                    f"{of.title} of {protocol.title!r} is undefined",
+                    remedy="the answers or the gold are one and the same throughout, or in a fold",
                 )
-            low, high = interval(replicates(column.of, *sides, draws)) if draws.count else (None, None)
-            out[column.key] = Value(value=value, low=low, high=high, n=len(compared.gold))
+            known = draws.count and of.metric.resampled
+            low, high = percentiles(draws.replicates(of, *sides)) if known else (None, None)
+            out[of.key] = Value(value=value, low=low, high=high, n=len(compared.gold))
             advance(1)
     return out
 
@@ -155,7 +123,7 @@ def evaluate(
     compared = cases(of, loaded)
     reading, seconds = read_items(reader, compared.items)
     given = answers(of, reads, reading, compared.rows)
-    draws = draws_of(compared, resamples, seed)
+    draws = Draws(resamples, seed, compared.groups, compared.folds)
     result = Result(
         name=reader.name,
         protocol=of,

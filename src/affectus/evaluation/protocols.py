@@ -14,8 +14,10 @@ from pydantic import ConfigDict, Field
 from affectus.config import parse_config
 from affectus.corpora.base import Corpus
 from affectus.errors import InputError, UnknownName, suggest, unknown
-from affectus.evaluation.figures import figure
+from affectus.evaluation.catalogue import METRICS, Metric, metric
 from affectus.taxonomy import Perspective, scale, scale_map
+
+Compare = Literal["label", "labels", "levels", "profiles"]
 
 OWN = "as-labelled"
 """Name of the protocol that is made for a corpus without one that fits: its own labels, the usual figures."""
@@ -78,7 +80,7 @@ class Protocol:
     scales: tuple[str, ...]
     metrics: tuple[str, ...]
     source: str
-    compare: Literal["label", "labels", "levels", "profiles"] = "label"
+    compare: Compare = "label"
     gold: str = ""
     split: str = "test"
     folds: Folds | None = None
@@ -97,8 +99,11 @@ class Protocol:
         for name in self.scales:
             scale(name)
         for name in self.metrics:
-            if self.kind not in figure(name).kinds:
-                raise InputError(f"{name!r} is no figure of {self.kind}", allowed=", ".join(figure(name).kinds))
+            if not _fits(metric(name), self.compare):
+                raise InputError(
+                    f"{name!r} is no figure of {self.compare}",
+                    allowed=", ".join(m.name for m in METRICS.values() if _fits(m, self.compare)),
+                )
         if self.gold and len(self.scales) != 1:
             raise InputError(f"protocol {self.title!r} maps gold to {len(self.scales)} scales", allowed="one")
 
@@ -106,11 +111,6 @@ class Protocol:
     def title(self) -> str:
         """`corpus/name`, as tables show it."""
         return f"{self.corpus}/{self.name}"
-
-    @property
-    def kind(self) -> Literal["labels", "levels", "profiles"]:
-        """What figures are computed of."""
-        return "labels" if self.compare == "label" else self.compare
 
     def labels(self, which: Literal["all", "reach"]) -> tuple[str, ...]:
         """Labels of the compared scales, all or those that gold can reach."""
@@ -148,6 +148,12 @@ class Protocol:
         if self.across is not None:
             parts.append(f"{self.across[0]} readings against {self.across[1]} gold")
         return "; ".join(parts)
+
+
+def _fits(of: Metric, compare: Compare) -> bool:
+    if compare in ("label", "labels"):
+        return of.gold == of.predicted == "labels"
+    return of.gold == "scores" and ("level" if compare == "levels" else "one-of") in of.kinds
 
 
 @cache
@@ -273,7 +279,7 @@ def as_labelled(corpus: Corpus, name: str, split: str = "test") -> Protocol:
     )
 
 
-USUAL: Mapping[str, tuple[Literal["label", "labels", "levels"], tuple[str, ...]]] = {
+USUAL: Mapping[str, tuple[Compare, tuple[str, ...]]] = {
     "one-of": ("label", ("macro_f1", "weighted_f1", "accuracy")),
     "any-of": ("labels", ("macro_f1",)),
     "level": ("levels", ("pearson", "ccc")),
