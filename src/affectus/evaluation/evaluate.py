@@ -101,6 +101,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
     folder: Path | None = None,
+    name: str = "",
 ) -> Measurement:
     """Measure a reader on a corpus.
 
@@ -113,6 +114,7 @@ def evaluate(
         resamples: Of the bootstrap; 0 gives no intervals.
         seed: Of the resamples.
         folder: The checkpoint, whose hash is stored.
+        name: What the reader is called in the result; its own name by default.
 
     Raises:
         UnknownName: If there is no such protocol or split.
@@ -125,7 +127,7 @@ def evaluate(
     given = answers(of, reads, reading, compared.rows)
     draws = Draws(resamples, seed, compared.groups, compared.folds)
     result = Result(
-        name=reader.name,
+        name=name or reader.name,
         protocol=of,
         metrics=values(of, compared, given, draws),
         checkpoint=fingerprint(folder) if folder else "",

@@ -45,6 +45,7 @@ class TfidfLinearConfig(Config):
         letters: Shortest and longest piece of a word.
         least: Texts that a term must stand in to count.
         strength: C of support vector machine and logistic regression, the inverse of the L2 penalty.
+        balanced: Whether a label of a one-of scale weighs more the rarer it is: texts / (labels · texts of the label).
         ridge: Penalty of the ridge regression.
         parts: Parts of the training data that are left out of a fit in turn, to calibrate on; 0 does not calibrate.
     """
@@ -53,6 +54,7 @@ class TfidfLinearConfig(Config):
     letters: tuple[int, int] = (2, 5)
     least: Annotated[int, Field(ge=1)] = 2
     strength: Annotated[float, Field(gt=0)] = 0.3
+    balanced: bool = True
     ridge: Annotated[float, Field(gt=0)] = 1.0
     parts: Annotated[int, Field(ge=0)] = 5
 
@@ -221,7 +223,11 @@ class TfidfLinear(System):
             if column.min() == column.max():
                 bias[label] = ABSENT if not column.max() else -ABSENT
                 continue
-            model = LinearSVC(C=config.strength) if kind == "one-of" else LogisticRegression(C=config.strength * 10)
+            if kind == "one-of":
+                even = {1: len(column) / (gold.shape[1] * column.sum())} if config.balanced else None
+                model = LinearSVC(C=config.strength, class_weight=even)
+            else:
+                model = LogisticRegression(C=config.strength * 10)
             fitted = model.fit(table, column)
             weight[:, label], bias[label] = fitted.coef_[0], fitted.intercept_[0]
         return weight, bias
