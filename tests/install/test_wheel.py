@@ -96,6 +96,9 @@ def test_the_wheel_is_small_and_whole(wheel):
         "affectus/analysis/templates/report.html",
         "affectus/analysis/templates/report.css",
         "affectus/analysis/templates/report.js",
+        "affectus/evaluation/templates/evaluation.html",
+        "affectus/evaluation/templates/evaluation.css",
+        "affectus/page/page.css",
     ):
         assert needed in names, f"the wheel lacks {needed}"
     clone = ROOT / "src" / "affectus" / "weights"

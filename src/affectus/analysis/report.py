@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,10 @@ from affectus.analysis.sections import Section, Sections, SourceInfo, joined
 from affectus.analysis.trust import flag_counts, readers_used
 from affectus.atomic import writing
 from affectus.card import CheckpointCard
+from affectus.page import render
 from affectus.timeline import Timeline
 
+TEMPLATES = resources.files("affectus.analysis") / "templates"
 OPEN_SECTIONS = 20  # with more sources, all sections start collapsed
 MOST_SECTIONS = 150  # sources drawn in full; the overview lists more
 MOST_OVERVIEW = 2000
@@ -57,8 +58,6 @@ def write_report(
     Raises:
         OutputError: If it can't be written.
     """
-    import jinja2
-
     timeline = Timeline(timeline.table.combine_chunks())  # single rows of many chunks are slow to reach
     found = lanes(timeline)
     maker = Sections(timeline, found, thumbnails or {})
@@ -66,11 +65,8 @@ def write_report(
     everything = [*sources, *(SourceInfo(name, "") for name in maker.by_source if name not in named)]
     sections = _sections(maker, everything[:MOST_SECTIONS])
     scripts = _scripts(sections)
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template_file), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    page = environment.get_template("report.html").render(
+    page = render(
+        TEMPLATES / "report.html",
         title=title or (everything[0].name if len(everything) == 1 else f"{len(everything):,} files"),
         written=time.strftime("%Y-%m-%d %H:%M"),
         totals=_totals(everything, found),
@@ -87,9 +83,8 @@ def write_report(
         flags=flag_counts(timeline),
         cards=[cards[name] for name in dict.fromkeys(lane.by for lane in found) if name in cards],
         settings=settings or {},
-        style=Markup(_template_file("report.css") + _palette()),
+        style=(TEMPLATES / "report.css").read_text(encoding="utf-8") + _palette(),
         scripts=scripts,
-        policy=_policy(scripts),
     )
     path = Path(path)
     with writing(path) as file:
@@ -183,31 +178,18 @@ def _legend(found: Sequence[Lane]) -> list[str]:
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
-def _template_file(name: str) -> str:
-    from importlib import resources
-
-    return (resources.files("affectus.analysis") / "templates" / name).read_text(encoding="utf-8")
-
-
 def _palette() -> str:
     return "".join(f".e-{kind} {{ --c: {colour}; }}\n" for kind, colour in COLOURS.items())
 
 
 def _scripts(sections: Sequence[Section]) -> list[Markup]:
     """Our own few lines, after plotly's library where there is a figure to zoom."""
-    own = [Markup(_template_file("report.js"))]
+    own = [Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))]
     if all(section.figure is None for section in sections):
         return own
     from plotly.offline import get_plotlyjs
 
     return [Markup(get_plotlyjs().replace("</script", "<\\/script")), *own]
-
-
-def _policy(scripts: Iterable[str]) -> str:
-    """Content security policy: nothing is fetched, and no script runs but those whose hash stands here."""
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
 
 
 __all__ = ["SourceInfo", "write_report"]

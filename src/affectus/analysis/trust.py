@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from affectus.analysis.drawing import figure_bar
 from affectus.analysis.lanes import Lane
 from affectus.card import CheckpointCard, Measured
+from affectus.page import figure_bar
 from affectus.timeline import Timeline
 
 _FLAGS = {

@@ -170,53 +170,54 @@ def _ap_emotion(gold: np.ndarray, predicted: np.ndarray, form: profiles.Form = "
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------
-def _sorted(member: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Weights → weight of the positives and of the negatives at each distinct score, highest first; each (b, g)."""
-    order = np.argsort(-scores, kind="stable")
-    positive, ranked = member[order].astype(float), scores[order]
-    first = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+def _by_score(member: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
+    """Weights → for each label the weight of its positives and of its negatives at falling scores, each (b, s).
 
-    def figure(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        w = w[:, order]
-        yes = w * positive
-        return np.add.reduceat(yes, first, 1), np.add.reduceat(w - yes, first, 1)
+    Equal scores stand together, and so do the scores between two that positives have, where nothing changes but the
+    sum of negatives.
+    """
+    from scipy.sparse import csc_array, hstack
 
-    return figure
+    n, parts = len(member), []
+    for hit, score in zip(member.T, scores.T, strict=True):
+        values, place = np.unique(-score, return_inverse=True)
+        held = np.bincount(place, hit, len(values)) > 0
+        starts = np.append(True, held[1:] | held[:-1])
+        step = (np.cumsum(starts) - 1)[place]
+        for weight in (hit, ~hit):
+            parts.append(csc_array((weight.astype(float), (np.arange(n), step)), (n, step.max() + 1)))
+    table = hstack(parts, format="csr")
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
 
-
-def _auc(member: np.ndarray, scores: np.ndarray) -> Weighted:
-    by_score = _sorted(member, scores)
-
-    def figure(w: np.ndarray) -> np.ndarray:
-        yes, no = by_score(w)
-        below = no.sum(1, keepdims=True) - no.cumsum(1) + no / 2
-        return _ratio((yes * below).sum(1), yes.sum(1) * no.sum(1), np.nan)
-
-    return figure
-
-
-def _average_precision(member: np.ndarray, scores: np.ndarray) -> Weighted:
-    by_score = _sorted(member, scores)
-
-    def figure(w: np.ndarray) -> np.ndarray:
-        yes, no = by_score(w)
-        found, negatives = yes.cumsum(1), no.sum(1)
-        precision = _ratio(found, found + no.cumsum(1), 0.0)
-        return np.where(negatives > 0, _ratio((yes * precision).sum(1), found[:, -1], np.nan), np.nan)
+    def figure(w: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        sums = np.split(w @ table, ends, axis=1)
+        return list(zip(sums[::2], sums[1::2], strict=True))
 
     return figure
 
 
-def _binary(form: Callable[[np.ndarray, np.ndarray], Weighted], gold: np.ndarray, scores: np.ndarray) -> Weighted:
-    return form(np.asarray(gold).astype(bool), np.asarray(scores, float)[:, -1] if scores.ndim == 2 else scores)
+def _auc(yes: np.ndarray, no: np.ndarray) -> np.ndarray:
+    below = no.sum(1, keepdims=True) - no.cumsum(1) + no / 2
+    return _ratio((yes * below).sum(1), yes.sum(1) * no.sum(1), np.nan)
 
 
-def _macro(form: Callable[[np.ndarray, np.ndarray], Weighted], gold: np.ndarray, scores: np.ndarray) -> Weighted:
+def _average_precision(yes: np.ndarray, no: np.ndarray) -> np.ndarray:
+    found, passed = yes.cumsum(1), no.cumsum(1)
+    precision = _ratio(found, found + passed, 0.0)
+    return np.where(passed[:, -1] > 0, _ratio((yes * precision).sum(1), found[:, -1], np.nan), np.nan)
+
+
+def _binary(of: Callable[..., np.ndarray], gold: np.ndarray, scores: np.ndarray) -> Weighted:
+    by_score = _by_score(np.asarray(gold, bool)[:, None], np.asarray(scores, float).reshape(len(gold), -1)[:, -1:])
+    return lambda w: of(*by_score(w)[0])
+
+
+def _macro(of: Callable[..., np.ndarray], gold: np.ndarray, scores: np.ndarray) -> Weighted:
     member = gold[:, None] == np.arange(scores.shape[1]) if gold.ndim == 1 else gold.astype(bool)
-    columns = [form(a, b) for a, b in zip(member.T, np.asarray(scores, float).T, strict=True)]
+    by_score = _by_score(member, np.asarray(scores, float))
 
     def figure(w: np.ndarray) -> np.ndarray:
-        each = np.array([column(w) for column in columns])
+        each = np.array([of(yes, no) for yes, no in by_score(w)])
         known = ~np.isnan(each)
         return _ratio(np.where(known, each, 0).sum(0), known.sum(0), np.nan)
 
