@@ -233,14 +233,15 @@ class Machines(Fitted):
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions (b, outputs) of features (b, width)."""
-        x, vectors = x.double(), self.vectors.double()
+        return (self.nearness(x.double(), self.vectors.double()) @ self.weights.T + self.offset).float()
+
+    def nearness(self, x: Tensor, vectors: Tensor) -> Tensor:
+        """The kernel between rows, (b, width) and (n, width) → (b, n)."""
         inner = x @ vectors.T
         if self.kernel == "svr-poly":
-            near = (self.gamma * inner) ** 3
-        else:
-            far = x.square().sum(1, keepdim=True) + vectors.square().sum(1) - 2 * inner
-            near = torch.exp(-self.gamma * far.clamp(min=0))
-        return (near @ self.weights.T + self.offset).float()
+            return (self.gamma * inner) ** 3
+        far = x.square().sum(1, keepdim=True) + vectors.square().sum(1) - 2 * inner
+        return torch.exp(-self.gamma * far.clamp(min=0))
 
     def fit(self, x: np.ndarray, gold: np.ndarray, *, strength: float, tube: float, weighted: bool) -> None:
         """Fit with scikit-learn: gamma is 1 / (width · variance of all values), degree 3, no constant term.
@@ -254,20 +255,21 @@ class Machines(Fitted):
         """
         from sklearn.svm import SVR
 
-        variance = float(x.astype(np.float64).var())
-        gamma = 1 / (x.shape[1] * variance) if variance else 1.0
+        rows = torch.as_tensor(x, dtype=torch.float64)
+        variance = rows.var(correction=0).item()
+        self.set(gamma=np.array([1 / (x.shape[1] * variance) if variance else 1.0]))
+        near = self.nearness(rows, rows).numpy()  # once for all outputs, (n, n)
         weights, offset = np.zeros((gold.shape[1], len(x))), np.zeros(gold.shape[1])
         for output, y in enumerate(gold.T):
-            rows = np.flatnonzero(np.isfinite(y))
-            machine = SVR(
-                kernel=self.kernel.removeprefix("svr-"), C=strength, epsilon=tube, gamma=gamma, cache_size=500
-            )
-            machine.fit(x[rows].astype(np.float64), y[rows], sample_weight=row_weights(y[rows]) if weighted else None)
-            weights[output, rows[machine.support_]] = machine.dual_coef_[0]
+            known = np.flatnonzero(np.isfinite(y))
+            machine = SVR(kernel="precomputed", C=strength, epsilon=tube, cache_size=500)
+            square = near if len(known) == len(x) else near[np.ix_(known, known)]
+            machine.fit(square, y[known], sample_weight=row_weights(y[known]) if weighted else None)
+            weights[output, known[machine.support_]] = machine.dual_coef_[0]
             offset[output] = machine.intercept_[0]
         kept = np.flatnonzero(weights.any(0))
         kept = kept if len(kept) else np.arange(1)
-        self.set(vectors=x[kept], weights=weights[:, kept], offset=offset, gamma=np.array([gamma]))
+        self.set(vectors=x[kept], weights=weights[:, kept], offset=offset)
 
 
 # -- features ----------------------------------------------------------------------------------------------------------
