@@ -10,10 +10,11 @@ import pytest
 import torch
 from sklearn.svm import SVR
 
+from affectus.corpora.base import corpus
 from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.evaluation.metrics import pearson
 from affectus.frontends.lexicon_features import read_lexica
-from affectus.registry import build
+from affectus.registry import build, configuration
 from affectus.sample import Dialogue, Item, Persona, Sample
 from affectus.systems.wassa_empathy import (
     OFFICIAL_CENTRE,
@@ -34,6 +35,7 @@ from affectus.systems.wassa_empathy import (
     with_embeddings,
 )
 from affectus.taxonomy import Target
+from affectus.training.recipe import read_recipe
 
 ESSAY = (Target("empathy-distress", "felt"),)
 TURN = (Target("wassa-turn-empathy", "perceived"), Target("wassa-turn-polarity", "perceived"))
@@ -424,3 +426,12 @@ def test_weighting_raises_the_spread_of_predictions() -> None:
             machine.fit(x, y, strength=1.0, tube=0.1, weighted=weighted)
             spread.append(machine(torch.tensor(x)).std().item())
         assert spread[0] > 1.05 * spread[1]
+
+
+def test_recipes_name_what_exists() -> None:
+    files = sorted((Path(__file__).parents[2] / "recipes" / "wassa-empathy").glob("*.yaml"))
+    assert [file.stem for file in files] == ["empathic-reactions", "paper", "wassa2024"]
+    for file in files:
+        for run in read_recipe(file).runs.values():
+            assert isinstance(configuration(run.system, **run.config), WassaEmpathyConfig)
+            assert set(run.splits.values()) <= set(corpus(next(iter(run.data))).splits)

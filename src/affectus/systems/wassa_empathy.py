@@ -868,33 +868,41 @@ CARD = Card(
     limits="Explains a sixth to a quarter of the variance of what writers report; says nothing reliable of one person.",
 )
 
+_ESSAY = (Target("empathy-distress", "felt"),)
+_TURN = (
+    Target("wassa-turn-empathy", "perceived"),
+    Target("wassa-turn-polarity", "perceived"),
+    Target("wassa-turn-intensity", "perceived"),
+)
+
 VARIANTS = {
     "tiny": WassaEmpathyConfig(
-        targets=(Target("empathy-distress", "felt"),), encoder="tiny", lexicons="none", batch=8, epochs=60, lr=1e-2,
-        held_out=0.0, strength=100.0,
+        targets=_ESSAY, encoder="tiny", lexicons="none", batch=8, epochs=60, lr=1e-2, held_out=0.0, strength=100.0
     ),
-    "base": WassaEmpathyConfig(targets=(Target("empathy-distress", "felt"),)),
-    "mpnet": WassaEmpathyConfig(targets=(Target("empathy-distress", "felt"),), encoder="mpnet"),
-    "roberta": WassaEmpathyConfig(targets=(Target("empathy-distress", "felt"),), encoder="roberta-large"),
-    "ada": WassaEmpathyConfig(targets=(Target("empathy-distress", "felt"),), encoder="ada-002"),
+    "base": WassaEmpathyConfig(targets=_ESSAY),
+    "mpnet": WassaEmpathyConfig(targets=_ESSAY, encoder="mpnet"),
+    "roberta": WassaEmpathyConfig(targets=_ESSAY, encoder="roberta-large"),
+    "ada": WassaEmpathyConfig(targets=_ESSAY, encoder="ada-002"),
     "first": WassaEmpathyConfig(
-        targets=(Target("empathy-distress", "felt"),), lexicons="none", votes=("ffn",), activation="relu",
-        dropout="fixed", epochs=100,
+        targets=_ESSAY, lexicons="none", votes=("ffn",), activation="relu", dropout="fixed", epochs=100
     ),
     "conversation": WassaEmpathyConfig(
-        targets=(
-            Target("wassa-turn-empathy", "perceived"),
-            Target("wassa-turn-polarity", "perceived"),
-            Target("wassa-turn-intensity", "perceived"),
-        ),
-        encoder="ada-002", history=True, essay=True, votes=("ffn",), held_out=0.0, epochs=100, lr=2e-5, min_lr=1e-6,
-    ),
-    "turns": WassaEmpathyConfig(
-        targets=(
-            Target("wassa-turn-empathy", "perceived"),
-            Target("wassa-turn-polarity", "perceived"),
-            Target("wassa-turn-intensity", "perceived"),
-        ),
+        targets=_TURN,
+        encoder="ada-002",
         history=True,
+        essay=True,
+        votes=("ffn",),
+        held_out=0.0,
+        epochs=100,
+        lr=2e-5,
+        min_lr=1e-6,
     ),
-}  # fmt: skip
+    "turns": WassaEmpathyConfig(targets=_TURN, history=True),
+    # Not of the paper: lower layers know more of the manner of a text, and one kernel does as well as three votes.
+    "layers": WassaEmpathyConfig(
+        targets=_ESSAY, lexicons="none", layers=(3, 4, 5, 6), standardised=True, votes=("svr-rbf",), strength=0.5
+    ),
+    "turn-layers": WassaEmpathyConfig(
+        targets=_TURN, lexicons="none", layers=(3, 4, 5, 6), standardised=True, votes=("svr-rbf",), strength=0.5
+    ),
+}
