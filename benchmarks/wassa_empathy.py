@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from affectus.evaluation.resampling import Draws, interval, p_value, replicates, value_of
 from sklearn.model_selection import GroupKFold, KFold
 
 from affectus.corpora.base import gold, load_corpus
 from affectus.evaluation.figures import figure
 from affectus.evaluation.metrics import pearson
-from affectus.evaluation.resampling import Draws, interval, p_value, replicates, value_of
 from affectus.registry import build
 from affectus.sample import Sample
 from affectus.systems.wassa_empathy import VARIANTS, Texts, WassaEmpathy, WassaEmpathyConfig
