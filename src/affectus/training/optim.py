@@ -17,7 +17,7 @@ from affectus.training.recipe import Group, Schedule
 
 
 def parameter_groups(module: nn.Module, groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """Groups for an optimiser; parameters with rate 0 are frozen and left out.
+    """Groups for an optimiser; parameters with rate 0 are frozen and left out, and so is what the system froze itself.
 
     Args:
         module: Whose parameters are optimised.
@@ -30,6 +30,8 @@ def parameter_groups(module: nn.Module, groups: Sequence[Group]) -> list[dict[st
     depth = {prefix: _depth(module, prefix) for g in groups for prefix in g.layer_decay or {}}
     used: set[int] = set()
     for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
         number = next((i for i, group in enumerate(groups) if fnmatchcase(name, group.match)), None)
         if number is None:
             raise ConfigError(
