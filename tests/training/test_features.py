@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_loop import data, run, samples
 
 from affectus.errors import ConfigError
 from affectus.registry import build
 from affectus.training import features, loop
 from affectus.training.source import Data
-from test_loop import data, run, samples
 
 FROZEN = [{"match": "heads.*", "lr": 0.01}, {"match": "*", "lr": 0.0}]
 

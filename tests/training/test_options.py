@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_loop import data, run, samples
 
 from affectus.backbones import Backbone
 from affectus.errors import CheckpointError, ConfigError, InputError
@@ -17,7 +18,6 @@ from affectus.training.optim import Watch
 from affectus.training.recipe import Schedule
 from affectus.training.sampling import balanced, within
 from affectus.training.source import Data, Source
-from test_loop import data, run, samples
 
 
 def logged(folder: Path, key: str) -> list[float]:

@@ -14,7 +14,8 @@ def train(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes of the recipe, for example epochs=3.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the corpus, or of one folder a corpus.", show_default=False)
+        Path | None,
+        typer.Option("--data", help="Folder of the corpus or of several, or a table of your own.", show_default=False),
     ] = None,
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="Recipe file, when a system is named.", show_default=False)
@@ -23,34 +24,59 @@ def train(
         Path | None,
         typer.Option("--out", help="Folder of the checkpoint; without it, in the user's cache.", show_default=False),
     ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Of a table: the texts.", show_default=False)] = None,
+    label_column: Annotated[
+        list[str] | None, typer.Option(help="Of a table: the labels; may be repeated.", show_default=False)
+    ] = None,
+    label_separator: Annotated[
+        str | None, typer.Option(help="Between several labels in one cell.", show_default=False)
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="Of a table: train, dev or test [default: drawn].", show_default=False)
+    ] = None,
+    group_column: Annotated[
+        str | None, typer.Option(help="Of a table: whose rows stay in one split.", show_default=False)
+    ] = None,
+    perspective: Annotated[
+        str, typer.Option(help="Whose feeling a table's labels speak of: felt, intended, perceived, evoked.")
+    ] = "perceived",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="Also export, to be read without torch.")] = False,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the whole recipe with what each key means, and stop.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Train a system and store the checkpoint with its card; interrupted runs go on with --resume."""
-    from dataclasses import replace
-
     from affectus.errors import InputError
     from affectus.progress import shown
     from affectus.registry import checkpoints_folder
-    from affectus.training.job import carry_out, default_recipe
-    from affectus.training.recipe import read_recipe
+    from affectus.training.plan import plan
 
     if data is None:
         raise InputError("--data is missing", remedy="pass the folder of the corpus: --data corpora/goemotions")
-    root, named = data.expanduser(), what.endswith((".yaml", ".yml"))
-    if named and recipe is not None:
-        raise InputError(f"two recipes are given: {what!r} and {str(recipe)!r}", allowed="one")
-    file = Path(what) if named else recipe
-    if file is not None:
-        plan = read_recipe(file, changes or ())
-        name = file.stem
-        if not named:  # the recipe of another size
-            plan = replace(plan, runs={key: replace(run, system=what) for key, run in plan.runs.items()})
-    else:
-        plan, name = default_recipe(what, root, changes or ()), f"{what.replace('/', '-')}-{root.name}"
-    folder = out or checkpoints_folder() / name
+    columns = {
+        "text": text_column,
+        "label": label_column,
+        "separator": label_separator,
+        "split": split_column,
+        "group": group_column,
+        "perspective": perspective,
+    }
+    if label_column is not None and len(label_column) == 1:
+        columns["label"] = label_column[0]
+    made = plan(what, data.expanduser(), recipe=recipe, changes=changes or (), columns=columns)
+    if print_config:
+        from affectus.training.explain import explained
+
+        typer.echo(explained(made.recipe), nl=False)
+        return
+    from affectus.training.job import carry_out
+
+    folder = out or checkpoints_folder() / made.name
+    for loaded in made.own.values():
+        typer.echo(loaded.summary, err=True)
     with shown(quiet=quiet):
-        made = carry_out(plan, root, folder, resume=resume, onnx=onnx)
-    for path in made:
+        stored = carry_out(made.recipe, data.expanduser(), folder, own=made.own, resume=resume, onnx=onnx)
+    for path in stored:
         typer.echo(f"affectus/{path.name}  {path}" if out is None else str(path))

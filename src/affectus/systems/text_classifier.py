@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -59,6 +59,11 @@ class TextClassifier(System):
 
     Config = TextClassifierConfig
     modality = "text"
+    default_run: ClassVar[dict[str, Any]] = {
+        "sampler": "length",
+        "epochs": 3,
+        "optim": [{"match": "heads.*", "lr": 1e-3, "weight_decay": 0.01}, {"lr": 1e-4, "weight_decay": 0.01}],
+    }
 
     def __init__(self, config: TextClassifierConfig) -> None:
         super().__init__(config)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import resource
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from affectus.card import CheckpointCard
-from affectus.corpora.base import Corpus, Loaded, corpus, load_corpus
-from affectus.errors import InputError
+from affectus.corpora.base import Corpus, Loaded, corpus, load_corpus, locate
+from affectus.errors import FileError, InputError
 from affectus.registry import configuration
 from affectus.sample import Sample
 from affectus.training.calibration import fit_readouts
 from affectus.training.mapping import by_rule, onto_targets
 from affectus.training.measuring import measure_reader
-from affectus.training.recipe import Recipe, Run, apply_changes, parse
+from affectus.training.recipe import Recipe, Run
+
+if TYPE_CHECKING:
+    from affectus.training.source import Data
 
 
-def load_data(run: Run, root: Path) -> tuple[Any, list[Loaded]]:
+def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> tuple[Data, list[Loaded]]:
     """The data of a run, and the corpora that they come from.
 
     Gold of a corpus on another scale than the system's is made by the system's rule (`by_rule`), or carried over where
@@ -27,12 +33,13 @@ def load_data(run: Run, root: Path) -> tuple[Any, list[Loaded]]:
 
     Args:
         run: Names the corpora.
-        root: The corpus's folder, or a folder that holds one folder a corpus, named as the corpus.
+        root: A corpus's folder, or a folder that holds one folder a corpus.
+        own: Corpora that were read already, by name.
     """
     from affectus.training.source import Data
 
     config, used = configuration(run.system, **run.config), list(run.splits.values())
-    whole = [load_corpus(name, root / name if (root / name).is_dir() else root) for name in run.data]
+    whole = [(own or {}).get(name) or load_corpus(name, _folder(name, root)) for name in run.data]
     read = [onto_targets(by_rule(loaded, config, used), config.targets, used) for loaded in whole]
     train = [loaded[run.splits["train"]] for loaded in read]
     watch = [loaded[run.splits["watch"]] for loaded in read if "watch" in run.splits]
@@ -45,41 +52,65 @@ def load_data(run: Run, root: Path) -> tuple[Any, list[Loaded]]:
     return data, read
 
 
-def carry_out(recipe: Recipe, root: Path, out: Path, *, resume: bool = False, onnx: bool = False) -> list[Path]:
+def _folder(name: str, root: Path) -> Path:
+    """The folder of a corpus: at or below the root, else beside it, where the root is another corpus's folder."""
+    try:
+        return locate(name, root)
+    except FileError as error:
+        try:
+            return locate(name, root.resolve().parent)
+        except FileError:
+            raise error from None
+
+
+def carry_out(
+    recipe: Recipe,
+    root: Path,
+    out: Path,
+    *,
+    own: Mapping[str, Loaded] | None = None,
+    resume: bool = False,
+    onnx: bool = False,
+) -> list[Path]:
     """Carry out the runs of a recipe.
 
     Args:
         recipe: What to do.
         root: Where the corpora are; see `load_data`.
         out: Folder of the checkpoint, or of one folder a run if there are several.
+        own: Corpora that were read already, by name.
         resume: Go on where an interrupted recipe stopped; finished runs are not done again.
         onnx: Also export the last checkpoint, so that it is read without torch.
 
     Returns:
         The checkpoint folders, in the order of the runs.
     """
+    from accelerate.state import PartialState
+
     from affectus.training.loop import train
 
     done: dict[str, Path] = {}
+    here = PartialState()
     for name, run in recipe.runs.items():
         folder = out if len(recipe.runs) == 1 else out / name
         done[name] = folder
         if resume and (folder / "card.json").is_file():
             continue
-        data, read = load_data(run, root)
+        data, read = load_data(run, root, own)
         started = time.perf_counter()
         system = train(run, data, folder, resume=resume, earlier=done)
         minutes = (time.perf_counter() - started) / 60
-        if data.watch and hasattr(system, "logits"):
-            system.readouts = fit_readouts(system, data.watch)
-            system.save_pretrained(folder)
-        last = name == list(recipe.runs)[-1]
-        if onnx and last:
-            from affectus.training.export import export_calibrated
+        if here.is_main_process:
+            if data.watch and hasattr(system, "logits"):
+                system.readouts = fit_readouts(system, data.watch)
+                system.save_pretrained(folder)
+            if onnx and name == list(recipe.runs)[-1]:
+                from affectus.training.export import export_calibrated
 
-            export_calibrated(system, folder, data.watch)
-        earlier = [corpus(known) for known in before(recipe, name) if known not in run.data]
-        trained_card(system, run, read, data.watch, folder, minutes, earlier).save(folder)
+                export_calibrated(system, folder, data.watch)
+            earlier = [corpus(known) for known in before(recipe, name) if known not in run.data]
+            trained_card(system, run, read, data.watch, folder, minutes, earlier).save(folder)
+        here.wait_for_everyone()
     return list(done.values())
 
 
@@ -90,21 +121,6 @@ def before(recipe: Recipe, name: str) -> list[str]:
         if source in recipe.runs:
             found |= dict.fromkeys([*before(recipe, source), *recipe.runs[source].data])
     return list(found)
-
-
-def default_recipe(system: str, root: Path, changes: Sequence[str] = ()) -> Recipe:
-    """One run of a system on the corpus that a folder is named after, with default values.
-
-    Args:
-        system: `system/variant`.
-        root: Folder of the corpus.
-        changes: As in `read_recipe`.
-
-    Raises:
-        UnknownName: If no corpus has the folder's name.
-    """
-    values = {"runs": {"run": {"system": system, "data": {corpus(root.name).name: 1.0}}}}
-    return parse(Recipe, apply_changes(values, changes))
 
 
 def trained_card(
@@ -144,11 +160,17 @@ def trained_card(
             "Measured on the split that it was calibrated on: use `affectus evaluate` on a test split.",
             *(loaded.summary for loaded in read if any(loaded.left_out.values())),
         ),
-        cost=f"{minutes:.1f} minutes on {platform.machine()}",
+        cost=f"{minutes:.1f} minutes, at most {_peak():.1f} GiB, on {platform.machine()} with {os.cpu_count()} cores",
         parameters=sum(p.numel() for p in system.parameters()),
         size_mb=weights / 1e6,
         made=f"affectus train, seed {run.seed}",
     )
+
+
+def _peak() -> float:
+    """Largest memory that this process has held, GiB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def _calibration(system: Any, run: Run, watch: Sequence[Sample]) -> str:

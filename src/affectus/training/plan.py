@@ -1,0 +1,112 @@
+"""From what a user names (a recipe file, a system, a table of one's own) to the recipe that is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from affectus.corpora.base import Loaded, corpus
+from affectus.errors import ConfigError, InputError, unknown
+from affectus.registry import configuration, entry
+from affectus.training.recipe import Recipe, apply_changes, parse, read_recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be carried out.
+
+    Args:
+        recipe: The runs.
+        name: Of the checkpoint.
+        own: A table that was read as a corpus, by its name.
+    """
+
+    recipe: Recipe
+    name: str
+    own: Mapping[str, Loaded] = field(default_factory=dict)
+
+
+def plan(
+    what: str,
+    data: Path,
+    *,
+    recipe: Path | None = None,
+    changes: Sequence[str] = (),
+    columns: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The recipe for what was asked.
+
+    Args:
+        what: A recipe file, a system, or `system/variant`.
+        data: Folder of the corpora, or a table.
+        recipe: A recipe file, when a system is named; a variant replaces the recipe's sizes of the same network.
+        changes: As in `read_recipe`.
+        columns: Of a table, as arguments of `corpora.table.read`.
+
+    Raises:
+        ConfigError: If the recipe is not of the system.
+        InputError: If two recipes are named, or a table's label column is not.
+    """
+    named = what.endswith((".yaml", ".yml"))
+    if named and recipe is not None:
+        raise InputError(f"two recipes are given: {what!r} and {str(recipe)!r}", allowed="one")
+    own = _table(data, columns or {}) if data.is_file() else {}
+    file = Path(what) if named else recipe
+    if file is not None:
+        made, name = read_recipe(file, changes), file.stem
+        made = made if named else _of_system(made, what, file)
+    else:
+        made, name = _default(what, data, own, changes), f"{what.replace('/', '-')}-{data.stem}"
+    for loaded in own.values():
+        made, name = _on_table(made, loaded), f"{name if named else what.replace('/', '-')}-{loaded.corpus.name}"
+    return Plan(made, name, own)
+
+
+def _table(path: Path, columns: Mapping[str, Any]) -> dict[str, Loaded]:
+    from affectus.corpora import table
+
+    if not columns.get("label"):
+        raise InputError(f"{str(path)!r} is a table, and no label column is named", remedy="pass --label-column")
+    loaded = table.read(path, **columns)
+    return {loaded.corpus.name: loaded}
+
+
+def _of_system(recipe: Recipe, what: str, file: Path) -> Recipe:
+    system, _, variant = what.partition("/")
+    entry(system)
+    strange = sorted({run.system for run in recipe.runs.values() if run.system.split("/")[0] != system})
+    if strange:
+        raise ConfigError(f"{file.name} trains {', '.join(strange)}, not {system!r}", remedy="name its own system")
+    if not variant:
+        return recipe
+    kind = type(configuration(what))
+    runs = {
+        name: replace(run, system=what) if isinstance(configuration(run.system), kind) else run
+        for name, run in recipe.runs.items()
+    }
+    return replace(recipe, runs=runs)
+
+
+def _default(what: str, data: Path, own: Mapping[str, Loaded], changes: Sequence[str]) -> Recipe:
+    """One run with the values that suit the system."""
+    found, variant = entry(what), what.partition("/")[2]
+    if not variant:
+        raise unknown(f"variant of {what!r}", "", found.variants, listing=f"affectus systems {what}")
+    suits: Mapping[str, Any] = getattr(found.load(variant)[0], "default_run", {})
+    source = next(iter(own)) if own else corpus(data.resolve().name).name
+    values = {"runs": {"run": {**suits, "system": what, "data": {source: 1.0}}}}
+    return parse(Recipe, apply_changes(values, changes))
+
+
+def _on_table(recipe: Recipe, loaded: Loaded) -> Recipe:
+    """The recipe with the table instead of its corpora: heads are sized by the table's labels."""
+    splits = {"train": "train"} | ({"watch": "dev"} if "dev" in loaded.splits else {})
+    targets = [asdict(target) for target in loaded.corpus.targets]
+    runs = {}
+    for name, run in recipe.runs.items():
+        learns = {"targets": targets} if configuration(run.system).targets else {}
+        used = {key: value for key, value in splits.items() if key == "train" or "watch" in run.splits}
+        runs[name] = replace(run, data={loaded.corpus.name: 1.0}, config=run.config | learns, splits=used)
+    return replace(recipe, runs=runs)
