@@ -102,11 +102,11 @@ def _default(what: str, data: Path, own: Mapping[str, Loaded], changes: Sequence
 
 def _on_table(recipe: Recipe, loaded: Loaded) -> Recipe:
     """The recipe with the table instead of its corpora: heads are sized by the table's labels."""
-    splits = {"train": "train"} | ({"watch": "dev"} if "dev" in loaded.splits else {})
     targets = [asdict(target) for target in loaded.corpus.targets]
     runs = {}
     for name, run in recipe.runs.items():
         learns = {"targets": targets} if configuration(run.system).targets else {}
-        used = {key: value for key, value in splits.items() if key == "train" or "watch" in run.splits}
+        watched = "watch" in run.splits and "dev" in loaded.splits
+        used: Any = {"train": "train"} | ({"watch": "dev"} if watched else {})
         runs[name] = replace(run, data={loaded.corpus.name: 1.0}, config=run.config | learns, splits=used)
     return replace(recipe, runs=runs)
