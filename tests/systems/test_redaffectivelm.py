@@ -1,6 +1,7 @@
 """REDAffectiveLM against its equations: XLNet by transformers' class, all else by a slow float64 computation."""
 
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from redaffectivelm_reference import array, attend, both_ways, profile, weights_
 from transformers import XLNetConfig, XLNetModel
 
 from affectus import backbones
+from affectus.config import parse_config
 from affectus.errors import ConfigError, InputError
 from affectus.frontends.vectors import WordVectors, write_vectors
 from affectus.registry import build, load
@@ -26,6 +28,7 @@ from affectus.systems.redaffectivelm import (
 )
 from affectus.taxonomy import Target
 from affectus.timeline import Timeline
+from affectus.training.recipe import read_recipe
 
 NAME = "ren-5"
 WORDS = ("storm", "kills", "joyful", "dog", "rescues", "child")
@@ -242,6 +245,14 @@ def test_collate_holds_no_weights_and_travels_to_workers() -> None:
     assert len(pickle.dumps(collate)) < 2000
     again = pickle.loads(pickle.dumps(collate))([Sample(id="a", text="dog")])
     assert np.array_equal(again.inputs["words"], collate([Sample(id="a", text="dog")]).inputs["words"])
+
+
+@pytest.mark.parametrize("name", ["semeval2007", "paper"])
+def test_recipes_name_what_exists(name: str) -> None:
+    (run,) = read_recipe(Path(__file__).parents[2] / f"recipes/redaffectivelm/{name}.yaml").runs.values()
+    variant = VARIANTS[run.system.removeprefix("redaffectivelm/")]
+    parse_config(type(variant), {**asdict(variant), **run.config})
+    assert run.select == "best"
 
 
 def test_settings_that_can_t_be(vectors: str) -> None:

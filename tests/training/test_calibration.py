@@ -58,6 +58,19 @@ def test_one_of_gets_a_temperature_and_levels_an_interval() -> None:
     assert scored[0].low is not None
 
 
+def test_profiles_get_no_temperature() -> None:
+    """Shares are meant as they are: a temperature fitted to the highest labels would sharpen them."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(400, 5))
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    fitted = fitted_readout(Readout("ren-5", "evoked"), logits, shares.astype(np.float32))
+    assert fitted.slope == ()
+    assert fitted.quantile is not None
+    assert np.allclose(fitted.probabilities(logits), shares, atol=1e-6)
+    classes = np.eye(5)[shares.argmax(1)]
+    assert fitted_readout(Readout("ren-5", "evoked"), logits, classes).slope[0] > 2
+
+
 def test_intervals_hold_the_value() -> None:
     logits, labels = any_of(2, 300)
     for figure in measure(Readout("goemotions-28", "perceived"), logits, labels, data="x", split="y", resamples=50):

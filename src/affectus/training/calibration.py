@@ -22,8 +22,9 @@ def fitted_readout(readout: Readout, logits: np.ndarray, labels: np.ndarray, cov
     """A readout whose probabilities, thresholds and conformal sets are fitted.
 
     any-of: Platt scaling of each label, the threshold of each label by its smoothed F1, and whether a text without
-    any label over its threshold gets the nearest one, by macro-F1. one-of: one temperature. level: the margin of its
-    conformal interval.
+    any label over its threshold gets the nearest one, by macro-F1. one-of: one temperature, but none where gold are
+    profiles: a temperature fitted to their highest labels would sharpen shares that are meant as they are. level: the
+    margin of its conformal interval.
 
     Args:
         readout: Scale and perspective are taken from it.
@@ -38,7 +39,8 @@ def fitted_readout(readout: Readout, logits: np.ndarray, labels: np.ndarray, cov
     x, member = logits[known], (labels[known] > 0.5).astype(np.int64)
     if kind == "one-of":
         classes = labels[known].argmax(1)
-        fitted = _with(readout, fit_temperature(x, classes))
+        profiles = bool((labels[known].max(1) < 1).any())
+        fitted = readout if profiles else _with(readout, fit_temperature(x, classes))
         return _with(fitted, fit_conformal(fitted.probabilities(x), classes, coverage, kind="one-of"))
     fitted = _with(readout, fit_platt(x, member))
     p = fitted.probabilities(x)
