@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -403,6 +403,7 @@ class HiddenAnger(_Detector):
     """Detects posts whose writer felt more than readers see: encoder, pooled first token, dropout, one linear layer."""
 
     Config = HiddenAngerConfig
+    default_run: ClassVar[dict[str, Any]] = {"sampler": "balanced", "epochs": 3, "optim": [{"lr": 2e-5}]}
 
     def __init__(self, config: HiddenAngerConfig) -> None:
         super().__init__(config)

@@ -16,7 +16,7 @@ import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -251,6 +251,12 @@ class LEIA(_Encoded):
     """
 
     Config = LEIAConfig
+    default_run: ClassVar[dict[str, Any]] = {
+        "sampler": "length",
+        "epochs": 3,
+        "select": "best",
+        "optim": [{"match": "classifier.*", "lr": 1e-3}, {"lr": 5e-5, "weight_decay": 0.01}],
+    }
 
     def __init__(self, config: LEIAConfig) -> None:
         super().__init__(config)

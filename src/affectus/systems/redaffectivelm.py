@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -215,6 +215,11 @@ class REDAffectiveLM(System):
 
     Config = REDAffectiveLMConfig
     modality = "text"
+    default_run: ClassVar[dict[str, Any]] = {
+        "epochs": 8,
+        "select": "best",
+        "optim": [{"match": "backbone.*", "lr": 1e-4}, {"lr": 1e-3}],
+    }
 
     def __init__(self, config: REDAffectiveLMConfig, context: nn.Module | None = None) -> None:
         # The checkpoint owns its vectors, and has to open where the file that they came from does not exist.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -119,6 +119,7 @@ class TfidfLinear(System):
 
     Config = TfidfLinearConfig
     modality = "text"
+    default_run: ClassVar[dict[str, Any]] = {"method": "fit", "batch": 256}
 
     def __init__(self, config: TfidfLinearConfig) -> None:
         super().__init__(config)

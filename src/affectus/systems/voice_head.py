@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -214,6 +214,7 @@ class VoiceHead(System):
 
     Config = VoiceHeadConfig
     modality = "voice"
+    default_run: ClassVar[dict[str, Any]] = {"method": "fit", "epochs": 2, "batch": 16, "splits": {"train": "all"}}
 
     def __init__(self, config: VoiceHeadConfig) -> None:
         super().__init__(config)

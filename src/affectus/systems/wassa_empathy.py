@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -461,6 +461,7 @@ class WassaEmpathy(System):
 
     Config = WassaEmpathyConfig
     modality = "text"
+    default_run: ClassVar[dict[str, Any]] = {"method": "fit", "batch": 64}
 
     def __init__(self, config: WassaEmpathyConfig) -> None:
         super().__init__(config)
