@@ -17,7 +17,7 @@ import numpy as np
 
 from affectus.card import CheckpointCard, Measured
 from affectus.corpora.base import Loaded, gold, load_corpus
-from affectus.corpora.goemotions import repeated_texts
+from affectus.corpora.leaks import repeated
 from affectus.evaluation.intervals import paired_bootstrap
 from affectus.evaluation.metrics import accuracy, macro_f1, membership, pearson, weighted_f1
 from affectus.readout import Readout
@@ -104,7 +104,7 @@ def on_goemotions(
     place: dict[str, Any] = {"data": "GoEmotions", "resamples": resamples}
     figures = measure(readout, logits, labels, split="test", **place)
     decided = membership(readout.decide(readout.probabilities(logits)), readout.of.labels)
-    fresh = ~np.array(repeated_texts(corpus))
+    fresh = ~repeated(corpus["test"], corpus["train"])
     note = f"without {int((~fresh).sum())} test texts that also stand in train, letter case and punctuation aside"
     figures.append(
         figure(

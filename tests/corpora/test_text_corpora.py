@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affectus.corpora.base import Loaded, corpus, dialogues, gold, known_corpora, load_corpus
-from affectus.corpora.goemotions import repeated_texts
+from affectus.corpora.leaks import repeated
 from affectus.errors import FileError, UnknownName
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -53,7 +53,7 @@ def test_goemotions_has_no_quoting_and_splits_at_newlines_alone(tmp_path: Path) 
     assert [k for k, v in first.gold[0].scores["goemotions-28"].items() if v] == ["anger", "neutral"]
     assert first.gold[0].perspective == "perceived"
     assert gold(loaded["train"], "goemotions-28").sum(1).tolist() == [2, 1]
-    assert repeated_texts(loaded) == [True]
+    assert repeated(loaded["test"], loaded["train"]).tolist() == [True]
     assert loaded.summary == "goemotions: train 2, dev 1, test 1"
 
 
@@ -193,6 +193,6 @@ def test_class_counts_and_groups_of_the_corpora() -> None:
     assert [len(dialogues(loaded[s])) for s in ("train", "dev", "test")] == [1038, 114, 280]
     assert sum(shared("isear").left_out.values()) + 7540 == 7666
     reddit = shared("goemotions")
-    assert sum(repeated_texts(reddit)) == 109
+    assert repeated(reddit["test"], reddit["train"]).sum() == 109
     several = gold(reddit["train"], "goemotions-28").sum(1) > 1
     assert 0.15 < np.mean(several) < 0.17

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from affectus.cli import analyze, assets, catalogue, compare, contrast, convert, evaluate, protocols, train
+from affectus.cli import analyze, assets, catalogue, compare, contrast, convert, corpora, evaluate, protocols, train
 
 app = typer.Typer(
     name="affectus",
@@ -24,6 +24,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("contrast")(contrast.contrast)
 app.command("protocols")(protocols.protocols)
+app.add_typer(corpora.app, name="corpora")
 app.add_typer(assets.app, name="assets")
 
 

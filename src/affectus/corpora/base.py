@@ -6,10 +6,10 @@ import hashlib
 import importlib
 import json
 import os
-import pkgutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +21,6 @@ from affectus.errors import FileError, unknown
 from affectus.sample import Dialogue, Persona, Sample
 from affectus.taxonomy import Perspective, Target, scale
 from affectus.timeline import Timeline
-
-_HELPERS = {"base", "delimited", "drawing", "label_columns", "leaks", "mood_meter", "table", "wassa_gold"}
-"""Modules of this package that are no corpora."""
 
 _PLACES = ("data", "shared/data", "../shared/data")
 
@@ -290,10 +287,11 @@ def read_lines(path: Path, encoding: str = "utf-8") -> list[str]:
     return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
 
 
+@cache
 def known_corpora() -> tuple[str, ...]:
-    """Names of all corpora that have a loader."""
-    package = importlib.import_module("affectus.corpora")
-    names = {module.name for module in pkgutil.iter_modules(package.__path__)} - _HELPERS
+    """Names of all corpora that have a loader: modules of this package that describe one."""
+    files = Path(__file__).parent.glob("*.py")
+    names = [file.stem for file in files if "\nCORPUS = Corpus(" in file.read_text(encoding="utf-8")]
     return tuple(sorted(name.replace("_", "-") for name in names))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from affectus.corpora.base import Corpus, Loaded, Split, find_file, numbered, one_hot, read_lines, with_gold
@@ -54,13 +53,3 @@ def _read(path: Path, split: str) -> list[Sample]:
     return with_gold(
         samples, {SCALE: one_hot(labels, SCALE)}, perspective="perceived", by="goemotions raters", modality="text"
     )
-
-
-def repeated_texts(loaded: Loaded, split: str = "test", within: str = "train") -> list[bool]:
-    """For each sample of a split, whether its text also stands in another split, letter case and punctuation aside."""
-    seen = {_plain(sample.text) for sample in loaded[within]}
-    return [_plain(sample.text) in seen for sample in loaded[split]]
-
-
-def _plain(text: str | None) -> str:
-    return re.sub(r"\W+", " ", (text or "").lower()).strip()
