@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from affectus.card import Card, CheckpointCard, Role
 from affectus.errors import CheckpointError, ConfigError, check_option, unknown
+from affectus.pickles import refuse_pickled
 
 if TYPE_CHECKING:
     from affectus.roles import Reader
@@ -211,8 +212,10 @@ def weightless(name: str) -> bool:
 
 def find(name: str) -> Path:
     """Folder of a checkpoint, or `UnknownName` with the remedy."""
-    if Path(name).is_dir():
-        return Path(name)
+    path = Path(name)
+    refuse_pickled(path)
+    if path.is_dir():
+        return path
     known = checkpoints()
     if name not in known:
         raise unknown("checkpoint", name, known, listing="affectus systems --checkpoints")

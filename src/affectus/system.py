@@ -19,6 +19,7 @@ from affectus.atomic import writing
 from affectus.batch import Batch, Collate
 from affectus.config import Config, Ref, parse_config
 from affectus.errors import CheckpointError, ConfigError
+from affectus.pickles import refuse_pickled
 from affectus.readout import Readout
 from affectus.references import references, stored
 from affectus.sample import Item, as_items
@@ -117,8 +118,9 @@ class System(nn.Module, PyTorchModelHubMixin):
         """Load a checkpoint folder strictly.
 
         Raises:
-            CheckpointError: If a file is missing or damaged, or the tensors are not those of this system.
+            CheckpointError: If a file is missing, damaged or pickled, or the tensors are not those of this system.
         """
+        refuse_pickled(folder)
         try:
             row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "model.safetensors")
