@@ -167,6 +167,15 @@ def test_machines_predict_as_scikit_learn(kernel: str, weighted: bool) -> None:
     assert len(machine.vectors) <= 80
 
 
+def test_half_precision_is_of_the_kept_rows_alone() -> None:
+    texts, gold = numbers(80)
+    whole, half = Machines(2, 32, "svr-rbf"), Machines(2, 32, "svr-rbf", half=True)
+    for machine in (whole, half):
+        machine.fit(texts.vectors.numpy(), gold, strength=1.0, tube=0.1, weighted=True)
+    assert half.vectors.dtype == torch.float16
+    assert torch.allclose(whole(texts.vectors), half(texts.vectors), atol=0.01)
+
+
 def test_readings_are_the_mean_of_equal_votes(tmp_path: Path) -> None:
     system = made()
     texts, gold = numbers(40)

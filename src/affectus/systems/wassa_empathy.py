@@ -98,6 +98,7 @@ class WassaEmpathyConfig(Config):
         weighted: Whether a row weighs |middle − gold| + 1 in the support vector machines.
         strength: C of the support vector machines.
         tube: Their ε, in points of the scale.
+        half: Whether they keep their rows in half precision, at half the size.
         lr: Learning rate of the network.
         weight_decay: Decoupled weight decay of the network.
         batch: Rows in one step of the network.
@@ -126,6 +127,7 @@ class WassaEmpathyConfig(Config):
     weighted: bool = True
     strength: Annotated[float, Field(gt=0)] = 1.0
     tube: Annotated[float, Field(ge=0)] = 0.1
+    half: bool = False
     lr: Annotated[float, Field(gt=0)] = 1e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     batch: Annotated[int, Field(ge=2)] = 30
@@ -220,11 +222,12 @@ class Machines(Fitted):
         outputs: Number of outputs.
         width: Features.
         kernel: `svr-poly` (γ⟨x, v⟩)³, or `svr-rbf` exp(−γ‖x − v‖²).
+        half: Whether rows are kept in half precision; they are rounded before the fit.
     """
 
-    def __init__(self, outputs: int, width: int, kernel: str) -> None:
+    def __init__(self, outputs: int, width: int, kernel: str, half: bool = False) -> None:
         super().__init__(
-            vectors=torch.zeros(1, width),
+            vectors=torch.zeros(1, width, dtype=torch.float16 if half else torch.float32),
             weights=torch.zeros(outputs, 1, dtype=torch.float64),
             offset=torch.zeros(outputs, dtype=torch.float64),
             gamma=torch.ones(1, dtype=torch.float64),
@@ -255,7 +258,7 @@ class Machines(Fitted):
         """
         from sklearn.svm import SVR
 
-        rows = torch.as_tensor(x, dtype=torch.float64)
+        rows = torch.as_tensor(x).to(self.vectors.dtype).double()
         variance = rows.var(correction=0).item()
         self.set(gamma=np.array([1 / (x.shape[1] * variance) if variance else 1.0]))
         near = self.nearness(rows, rows).numpy()  # once for all outputs, (n, n)
@@ -491,7 +494,7 @@ class WassaEmpathy(System):
         networks = len(self.outputs) if "ffn" in config.votes else 0
         self.networks = nn.ModuleList(Network(self.width, config.activation, config.dropout) for _ in range(networks))
         self.machines = nn.ModuleDict(
-            {vote: Machines(len(self.outputs), self.width, vote) for vote in KERNELS if vote in config.votes}
+            {v: Machines(len(self.outputs), self.width, v, config.half) for v in KERNELS if v in config.votes}
         )
         self.collate: WassaCollate = WassaCollate(
             config.targets, config.encoder, vector, bool(lexical), config.tokens, config.essay, config.compat
@@ -901,9 +904,21 @@ VARIANTS = {
     "turns": WassaEmpathyConfig(targets=_TURN, history=True),
     # Not of the paper: lower layers know more of the manner of a text, and one kernel does as well as three votes.
     "layers": WassaEmpathyConfig(
-        targets=_ESSAY, lexicons="none", layers=(3, 4, 5, 6), standardised=True, votes=("svr-rbf",), strength=0.5
+        targets=_ESSAY,
+        lexicons="none",
+        layers=(3, 4, 5, 6),
+        standardised=True,
+        votes=("svr-rbf",),
+        strength=0.5,
+        half=True,
     ),
     "turn-layers": WassaEmpathyConfig(
-        targets=_TURN, lexicons="none", layers=(3, 4, 5, 6), standardised=True, votes=("svr-rbf",), strength=0.5
+        targets=_TURN,
+        lexicons="none",
+        layers=(3, 4, 5, 6),
+        standardised=True,
+        votes=("svr-rbf",),
+        strength=0.5,
+        half=True,
     ),
 }
