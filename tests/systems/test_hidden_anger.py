@@ -25,7 +25,7 @@ from affectus.systems.hidden_anger import (
     weighted_cross_entropy,
     with_vectors,
 )
-from affectus.taxonomy import Target, scale
+from affectus.taxonomy import Scale, Target, register_scale, scale
 from affectus.testing import FAST, run_check
 from affectus.timeline import Timeline, align
 from affectus.training.measuring import measure
@@ -233,6 +233,12 @@ def test_ranking_by_probability_or_by_the_official_logit() -> None:
     np.testing.assert_allclose(four.rank(["x"]), four.read(["x"]).scores("hidden-4")[:, 2], rtol=1e-6)
 
 
+def test_labels_of_a_table_in_any_order() -> None:
+    register_scale(Scale("posts-label", ("hidden", "open"), "one-of"))
+    system = build("hidden-anger/tiny", targets=(Target("posts-label", "felt"),)).eval()
+    np.testing.assert_allclose(system.rank(["x"]), system.read(["x"]).scores("posts-label")[:, 0], rtol=1e-6)
+
+
 def test_detected_are_those_of_which_hidden_is_likelier() -> None:
     timeline = SYSTEM.read(["one", "another post"])
     for affect in timeline:
@@ -253,8 +259,10 @@ def test_literal_line_breaks_and_long_posts() -> None:
 def test_configurations_that_do_not_fit() -> None:
     with pytest.raises(ConfigError, match="0 targets"):
         build("hidden-anger/tiny", targets=())
-    with pytest.raises(ConfigError, match="gives no labels on 'ekman-6'"):
-        build("hidden-anger/tiny", targets=(Target("ekman-6", "felt"),))
+    with pytest.raises(ConfigError, match="gives no labels on 'hidden-4'"):
+        build("hidden-anger/tiny", targets=(Target("hidden-4", "felt"),))
+    with pytest.raises(ConfigError, match="'wrime-8' is level"):
+        build("hidden-anger/tiny", targets=(Target("wrime-8", "felt"),))
     batch = SYSTEM.collate([Sample(id="a", text="x")]).to("cpu")
     outputs = SYSTEM(**batch.inputs)
     with pytest.raises(ConfigError, match="no gold on 'hidden-2'"):

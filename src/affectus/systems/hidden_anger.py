@@ -42,6 +42,7 @@ OVERREAD = "overread-2"  # open, overread: the readers' rating is the higher one
 FOUR_WAY = "hidden-4"
 INTENSITY = "intensity-4"  # one person's rating as a class
 STRONG = "strong-2"  # weak, strong: above 1 point
+DETECTED = ("hidden", "overread", "strong")  # labels that `rank` ranks by
 LINE_BREAK = "\\n"  # a backslash and an n, which the posts of WRIME hold in the place of line breaks
 
 
@@ -240,8 +241,8 @@ class _Labelling(Config):
     """What both detectors share.
 
     Args:
-        targets: One of the scales that `classes` knows. Its perspective is the writer's (felt): what is read is a
-            feeling of the writer, compared with what readers see.
+        targets: One of the scales that `classes` knows, or the labels of a table of one's own. Its perspective is the
+            writer's (felt): what is read is a feeling of the writer, compared with what readers see.
         compat: `double-balance`: class weights 1 / n in the loss, which the training code has on top of its balanced
             sampler; `raw-logit`: `rank` gives the logit of the hidden class, as the official ROC takes it, not p.
         emotion: Label of `wrime-8` whose ratings are compared.
@@ -336,8 +337,13 @@ class _Detector(System):
         super().__init__(config)
         if len(config.targets) != 1:
             raise ConfigError(f"a detector has {len(config.targets)} targets", allowed="one")
-        check_target(config.targets[0], config.rule)
         self.target: str = config.targets[0].scale
+        if scale(self.target).kind != "one-of":
+            raise ConfigError(f"the target {self.target!r} is {scale(self.target).kind}", allowed="a one-of scale")
+        if self.target in {name for names in RULES.values() for name in names}:
+            check_target(config.targets[0], config.rule)
+        labels = scale(self.target).labels
+        self.hidden = next((i for i, name in enumerate(labels) if name in DETECTED), len(labels) - 1)
         self.register_buffer("class_counts", torch.ones(len(scale(self.target))))
 
     def prepare(self, samples: Sequence[Sample]) -> None:
@@ -370,11 +376,10 @@ class _Detector(System):
     def rank(self, items: Iterable[Item | str], batch_size: int = 32) -> np.ndarray:
         """One number a text by which texts are ranked, (n,); NaN for an empty text.
 
-        The probability of the last label but for `compat: raw-logit`, which gives its logit alone; the two rank
-        differently, since the logit of the other class is not constant.
+        The probability of the hidden class (`DETECTED`, else the last label) but for `compat: raw-logit`, which gives
+        its logit alone; the two rank differently, since the logit of the other class is not constant.
         """
-        logits = self.logits(items, batch_size)[self.target]
-        at = HIDDEN_CLASS.get(self.target, -1)
+        logits, at = self.logits(items, batch_size)[self.target], self.hidden
         return logits[:, at] if "raw-logit" in self.config.compat else self.readouts[0].probabilities(logits)[:, at]
 
     def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
@@ -388,9 +393,6 @@ class _Detector(System):
             text=[tokens.text for tokens in batch.notes],
             flags=[tokens.flags for tokens in batch.notes],
         )
-
-
-HIDDEN_CLASS = {FOUR_WAY: 2}  # elsewhere the last label
 
 
 def _known(logits: np.ndarray, notes: Sequence[Any]) -> np.ndarray:
