@@ -1,9 +1,10 @@
-"""Reference pages of systems and checkpoints, made from their cards."""
+"""Reference pages of systems, checkpoints and corpora, made from their cards and descriptions."""
 
 from __future__ import annotations
 
 from affectus import registry
 from affectus.card import CheckpointCard, Measured
+from affectus.corpora.base import corpus, known_corpora
 
 
 def shipped() -> list[CheckpointCard]:
@@ -65,5 +66,43 @@ def checkpoints_page() -> str:
     for card in cards:
         lines += [
             line.replace("# ", "## ", 1) if line.startswith("#") else line for line in card.markdown().split("\n")
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def corpora_page() -> str:
+    """All corpora that have a loader."""
+    rows = [corpus(name) for name in known_corpora()]
+    lines = [
+        "# Corpora",
+        "",
+        "Made from the description in each loader; `affectus corpora list` shows the same with what is on your disk,",
+        "and `affectus corpora check` reads a copy. None comes with the library. For a table of your own see",
+        "[Train on your own table](../how-to/own-data.md).",
+        "",
+        "A corpus is looked for in the folder that `--data` names (its own, or one with a folder a corpus), else in",
+        "the folder that the environment variable `AFFECTUS_DATA` names, then in `data`, `shared/data` and",
+        "`../shared/data`.",
+        "",
+        "| corpus | reads | language | labels, whose feeling | may be passed on |",
+        "|---|---|---|---|---|",
+    ]
+    for one in rows:
+        labels = ", ".join(f"`{target.scale}` {target.perspective}" for target in one.targets)
+        place = f"[{one.name}](#{one.name})"
+        lines.append(f"| {place} | {one.modality} | {one.language or '–'} | {labels} | {'yes' if one.ship else 'no'} |")
+    for one in rows:
+        splits = ", ".join(f"`{name}` {split.rows:,}" for name, split in one.splits.items())
+        told = all(split.fingerprint for split in one.splits.values()) and bool(one.splits)
+        lines += ["", f"## {one.name}", "", f"{one.title}.", ""]
+        lines += [
+            f"- published in: {one.citation}",
+            f"- licence: {one.licence}",
+            f"- consent: {one.consent}",
+            f"- perspective: {one.perspective_source}",
+            f"- official splits: {splits or 'none'}{' (fingerprints known)' if told else ''}",
+            f"- group: {one.group}",
+            f"- told by: {', '.join(f'`{pattern}`' for pattern in one.files)}",
+            f"- to be had from: {one.obtain}",
         ]
     return "\n".join(lines) + "\n"

@@ -25,6 +25,7 @@ MADE: dict[str, Callable[[], str]] = {
     "benchmarks.md": benchmark_results.render,
     "reference/checkpoints.md": catalogue.checkpoints_page,
     "reference/command-line.md": command_line.render,
+    "reference/corpora.md": catalogue.corpora_page,
     "reference/files.md": file_formats.render,
     "reference/settings.md": settings.render,
     "reference/systems.md": catalogue.systems_page,

@@ -104,10 +104,17 @@ def test_splits_of_one_kind_are_compared() -> None:
         "test": texts("The bus was late again, today!!", "The bus was late again todayy", "Four", prefix="t"),
         "essay-train": texts("Two", prefix="e"),
         "essay-dev": texts("Five", prefix="f"),
+        "test-later": texts("Six", prefix="g"),
     }
     loaded = Loaded(corpus("isear"), splits)
     found = {(leak.split, leak.within): leak for leak in of_corpus(loaded)}
-    assert set(found) == {("dev", "train"), ("test", "train"), ("test", "dev"), ("essay-dev", "essay-train")}
+    assert {pair for pair in found if "later" not in pair[0]} == {
+        ("dev", "train"),
+        ("test", "train"),
+        ("test", "dev"),
+        ("essay-dev", "essay-train"),
+    }
+    assert ("test-later", "train") in found
     leak = found["test", "train"]
     assert leak.same == (0,)
     assert [near.row for near in leak.near] == [1]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from affectus.corpora import table
 from affectus.corpora.base import gold, groups
-from affectus.corpora.drawing import deal, draw
+from affectus.corpora.drawing import deal, draw, redraw
 from affectus.errors import AffectusError, FileError, InputError, ScaleError, UnknownName
 from affectus.taxonomy import Scale, Target, register_scale, scale
 
@@ -209,6 +209,18 @@ def test_folds_are_even_and_rare_labels_go_to_train_first() -> None:
         assert np.ptp(share) <= 1
     few = draw(["a"] * 40 + ["b"], range(41))
     assert few[-1] == "train"
+
+
+def test_a_corpus_can_be_split_anew_by_its_groups(tmp_path: Path) -> None:
+    rows = tickets(90, who=lambda i: f"person {i // 6}" if i < 84 else "", part=lambda i: ("train", "test")[i % 2])
+    loaded = table.read(sheet(tmp_path, rows, "anew.csv"), text="note", label="mood", split="part", group="who")
+    assert set(groups(loaded["train"], "who")) & set(groups(loaded["test"], "who"))
+    again = redraw(loaded, "who", "anew-mood", seed=1)
+    people = [set(groups(part, "who")) - {None} for part in again.splits.values()]
+    assert sum(map(len, people)) == len(set.union(*people)) == 14
+    assert sum(map(len, again.splits.values())) == 90
+    with pytest.raises(UnknownName, match="no group named 'author'; allowed: who"):
+        redraw(loaded, "author", "anew-mood")
 
 
 def test_the_same_scale_can_be_read_again_but_not_another(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from site_scripts import ROOT, benchmark_results, catalogue, command_line, docst
 from affectus import registry
 from affectus.analysis import Settings
 from affectus.cli.app import app
+from affectus.corpora.base import corpus, known_corpora
 from affectus.formats import FORMATS
 from affectus.media import SUFFIXES, Kind
 
@@ -49,6 +50,14 @@ def test_every_column_kind_and_format_is_described():
         assert suffix in page
     for column in file_formats.columns():
         assert f"| `{column}` |" in page
+
+
+def test_every_corpus_stands_in_the_catalogue():
+    page = catalogue.corpora_page()
+    for name in known_corpora():
+        assert f"\n## {name}\n" in page
+        assert corpus(name).licence in page
+        assert corpus(name).obtain in page
 
 
 def test_every_system_stands_in_the_catalogue():

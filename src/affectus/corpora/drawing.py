@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from affectus.corpora.base import Loaded, gold, groups
+from affectus.corpora.label_columns import strata
 from affectus.errors import InputError
+from affectus.taxonomy import scale
 
+SPLITS = ("train", "dev", "test")
 FOLDS = 10  # one is test, one is dev, the others are train
 
 
-def deal(strata: Sequence[Hashable], groups: Sequence[Hashable], *, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
+def deal(alike: Sequence[Hashable], together: Sequence[Hashable], *, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
     """Number of the fold of each row, (n,).
 
     Groups are dealt out whole: large ones first, then those of a rare stratum, otherwise in a seeded order; each to the
     fold that holds the fewest rows of its strata, among equals to the smallest, then to the first.
 
     Args:
-        strata: Of each row: what all folds should have alike, for example the label.
-        groups: Of each row: what must stay in one fold.
+        alike: Of each row: what all folds should have alike, its stratum, for example the label.
+        together: Of each row: what must stay in one fold, its group.
         folds: Number of folds.
         seed: Of the order.
     """
-    stratum = np.unique(np.array([repr(s) for s in strata]), return_inverse=True)[1]
-    group = np.unique(np.array([repr(g) for g in groups]), return_inverse=True)[1]
+    stratum = np.unique(np.array([repr(s) for s in alike]), return_inverse=True)[1]
+    group = np.unique(np.array([repr(g) for g in together]), return_inverse=True)[1]
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     rarest = np.bincount(stratum)[stratum]
     shuffled = np.random.default_rng(seed).permutation(len(members))
@@ -40,24 +45,50 @@ def deal(strata: Sequence[Hashable], groups: Sequence[Hashable], *, folds: int =
     return fold
 
 
-def draw(strata: Sequence[Hashable], groups: Sequence[Hashable], *, seed: int = 0) -> list[str]:
+def draw(alike: Sequence[Hashable], together: Sequence[Hashable], *, seed: int = 0) -> list[str]:
     """`train`, `dev` or `test` for each row: about eight, one and one tenth.
 
     The folds of train come first, so that a label too rare for all folds is in train.
 
+    Args:
+        alike: Of each row: what the parts should have alike, for example the label.
+        together: Of each row: what must stay in one part.
+        seed: Of the draw.
+
     Raises:
         InputError: If there are fewer than three groups.
     """
-    count = len(set(groups))
+    count = len(set(together))
     if count < 3:
         raise InputError(
-            f"{len(groups)} rows in {count} groups are too few to draw a split from",
+            f"{len(together)} rows in {count} groups are too few to draw a split from",
             allowed="three groups or more",
             remedy="add rows, or name a column that says train, dev or test",
         )
     folds = min(FOLDS, count)
     name = {folds - 1: "test", folds - 2: "dev"}
-    return [name.get(int(fold), "train") for fold in deal(strata, groups, folds=folds, seed=seed)]
+    return [name.get(int(fold), "train") for fold in deal(alike, together, folds=folds, seed=seed)]
+
+
+def redraw(loaded: Loaded, group: str, of: str, *, seed: int = 0) -> Loaded:
+    """A corpus with a split of our own that never cuts through a group, in place of its splits.
+
+    Args:
+        loaded: The corpus; the samples of all its splits are drawn from.
+        group: Kind of group that stays together, for example `"author"`.
+        of: Scale whose labels, or tenths of a level, all parts have alike.
+        seed: Of the draw.
+
+    Raises:
+        UnknownName: If no sample has the group.
+        InputError: If there are fewer than three groups.
+    """
+    samples = [sample for rows in loaded.splits.values() for sample in rows]
+    scores = np.nan_to_num(gold(samples, of))
+    together = [name or sample.id for name, sample in zip(groups(samples, group), samples, strict=True)]
+    parts = draw(strata(scores, scale(of)), together, seed=seed)
+    splits = {name: [s for s, part in zip(samples, parts, strict=True) if part == name] for name in SPLITS}
+    return replace(loaded, corpus=replace(loaded.corpus, splits={}), splits=splits)
 
 
 def draw_three_ways(

@@ -161,7 +161,8 @@ def of_corpus(loaded: Loaded, threshold: float = THRESHOLD) -> list[Leaks]:
     """What every two splits share that hold the same kind of sample: `dialogue-dev` is compared to `dialogue-train`."""
 
     def kind(split: str) -> str:
-        return split.rpartition("-")[0]
+        before, _, last = split.rpartition("-")
+        return before if last in ("train", "dev", "test") else ""
 
     pairs = [(b, a) for a, b in combinations(loaded.splits, 2) if kind(a) == kind(b)]
     return [between(loaded, split, within, threshold) for split, within in pairs]

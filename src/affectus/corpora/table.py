@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from affectus.corpora.base import Corpus, Loaded, with_gold
-from affectus.corpora.drawing import draw
+from affectus.corpora.drawing import SPLITS, draw
 from affectus.corpora.label_columns import Kind, empty, kind_of, number, score, strata, unseen
 from affectus.errors import FileError, InputError, check_option, suggest
 from affectus.formats.table import Row, read_table
@@ -18,7 +18,6 @@ from affectus.media.faults import Fault
 from affectus.sample import Sample
 from affectus.taxonomy import Perspective, Scale, Target
 
-SPLITS = ("train", "dev", "test")
 _SPLIT_OF = {name: name for name in SPLITS} | dict.fromkeys(("val", "valid", "validation", "development"), "dev")
 _FEW = 20  # whole numbers that may as well be the ids of classes
 
