@@ -40,7 +40,8 @@ CORPUS = Corpus(
 
 
 def load(folder: Path) -> Loaded:
-    """Read `vents.csv`, `emotions.csv` and `emotion_categories.csv`; three tests are drawn with seed 0.
+    """Read `vents.csv`, `emotions.csv` and `emotion_categories.csv`; three tests are drawn with seed 0, by the
+    dates as they are written (ISO order).
 
     Kept are posts of enabled emotions with alphabetic names in one of the five categories. All are held in memory:
     six million need some ten gigabytes.
