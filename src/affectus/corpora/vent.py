@@ -40,10 +40,9 @@ CORPUS = Corpus(
 
 
 def load(folder: Path) -> Loaded:
-    """Read `vents.csv`, `emotions.csv` and `emotion_categories.csv`; three tests are drawn with seed 0, by the
-    dates as they are written (ISO order).
+    """Read `vents.csv`, `emotions.csv` and `emotion_categories.csv`; three tests are drawn with seed 0.
 
-    Kept are posts of enabled emotions with alphabetic names in one of the five categories. All are held in memory:
+    Dates are put in order as they are written (ISO). Kept are posts of enabled emotions with alphabetic names in one of the five categories. All are held in memory:
     six million need some ten gigabytes.
     """
     labels, why = _labels(folder)
