@@ -42,8 +42,8 @@ CORPUS = Corpus(
 def load(folder: Path) -> Loaded:
     """Read `vents.csv`, `emotions.csv` and `emotion_categories.csv`; three tests are drawn with seed 0.
 
-    Dates are put in order as they are written (ISO). Kept are posts of enabled emotions with alphabetic names in one of the five categories. All are held in memory:
-    six million need some ten gigabytes.
+    Dates are put in order as they are written (ISO). Kept are posts of enabled emotions with alphabetic names in one of
+    the five categories. All are held in memory: six million need some ten gigabytes.
     """
     labels, why = _labels(folder)
     samples, chosen, users, times = [], [], [], []
