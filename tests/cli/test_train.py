@@ -59,11 +59,15 @@ def test_from_a_recipe_to_a_reader_without_torch(corpus: Path, recipe: Path, tmp
     assert card.licence == "as the data"
     assert "optimistic" in card.figures[0].split
     assert (out / "README.md").read_text().startswith("# affectus/made")
-    text = run("evaluate", out, "--data", corpus, "--resamples", 50)
-    assert "test 40" in text
-    assert "macro-F1" in text
-    figures = json.loads(run("evaluate", out, "--data", corpus, "--resamples", 0, "--json"))
-    assert {"macro-F1", "conformal coverage", "ECE of the top label"} <= {f["metric"] for f in figures}
+    known = {figure.metric for figure in card.figures}
+    assert {"macro-F1", "conformal coverage", "ECE of the top label"} <= known
+    place = ("--on", "goemotions", "--data", corpus, "--quiet")
+    assert "macro-F1" in run("evaluate", out, *place, "--bootstrap", 50)
+    found = json.loads(run("evaluate", out, *place, "--bootstrap", 50, "--json"))
+    assert found["protocol"]["split"] == "test"
+    figure = found["metrics"]["macro_f1"]
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert figure["n"] == 40
     # A second start with --resume finds everything done.
     before = (out / "model.safetensors").stat().st_mtime_ns
     run("train", recipe, "epochs=12", "--data", corpus, "--out", out, "--onnx", "--quiet", "--resume")
@@ -88,7 +92,7 @@ def test_a_system_on_a_corpus_named_by_its_folder(
         (["text-classifier/tiny", "--data", "ELSEWHERE"], UnknownName, "no corpus named"),
         (["nowhere.yaml", "--data", "CORPUS"], AffectusError, "no recipe"),
         (["RECIPE", "--recipe", "RECIPE", "--data", "CORPUS"], InputError, "two recipes"),
-        (["RECIPE", "data={isear: 1}", "--data", "CORPUS"], AffectusError, "no copy of this corpus"),
+        (["RECIPE", "data={isear: 1}", "--data", "CORPUS"], AffectusError, "corpus 'isear' was not found"),
         (["RECIPE", "splits.train=al", "--data", "CORPUS"], UnknownName, "split of 'goemotions'"),
     ],
 )

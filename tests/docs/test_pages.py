@@ -35,7 +35,8 @@ def test_links_to_files_resolve(page):
 
 def named_commands(page: Path) -> list[list[str]]:
     text = page.read_text(encoding="utf-8")
-    found = [line for code in blocks(page, "") for line in code.splitlines() if "affectus " in line]
+    lines = [line for code in blocks(page, "") for line in code.replace("\\\n", " ").splitlines()]
+    found = [line for line in lines if "affectus " in line]
     found += re.findall(r"`(affectus [^`]+)`", FENCE.sub("", text))
     words = []
     for line in found:

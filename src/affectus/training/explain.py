@@ -59,12 +59,16 @@ def _about(of: Any) -> Iterator[str]:
 
 
 def _plain(value: Any) -> str:
-    """JSON, which is YAML."""
-
-    def simple(found: Any) -> Any:
-        return {f.name: getattr(found, f.name) for f in fields(found)} if is_dataclass(found) else str(found)
-
-    return json.dumps(value, ensure_ascii=False, default=simple)
+    """A value in one line of YAML."""
+    if is_dataclass(value):
+        value = {one.name: getattr(value, one.name) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)}: {_plain(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_plain, value)) + "]"
+    text = json.dumps(value, ensure_ascii=False)
+    bare = isinstance(value, float) and "e" in text and "." not in text
+    return text.replace("e", ".0e") if bare else text  # YAML takes 1e-06 for a word
 
 
 def _default(one: Field[Any]) -> str:
