@@ -64,7 +64,7 @@ def test_one_corpus_in_detail(run, tmp_path, monkeypatch):
     assert "differs" in shown  # two rows are not the official file
     assert "1,421" in shown
     assert "optimism" in shown
-    assert "shared: test (2) and train: 1 texts repeated" in shown
+    assert "shared: test (2) and train: repeated texts 1" in shown
     assert "may be passed on: no" in shown
     assert "licence: terms of Twitter" in shown
     (report,) = json.loads(run("corpora", "check", tmp_path / "tweeteval-emotion", "--json")[1])["found"]

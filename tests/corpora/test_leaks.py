@@ -118,9 +118,9 @@ def test_splits_of_one_kind_are_compared() -> None:
     leak = found["test", "train"]
     assert leak.same == (0,)
     assert [near.row for near in leak.near] == [1]
-    assert leak.summary == "test (3) and train: 1 texts repeated, 1 nearly repeated"
+    assert leak.summary == "test (3) and train: repeated texts 1, nearly repeated 1"
     assert found["dev", "train"].groups == {"talk": 1}
-    assert "1 share a group 'talk'" in found["dev", "train"].summary
+    assert "same talk 1" in found["dev", "train"].summary
     assert not found["essay-dev", "essay-train"]
     assert found["essay-dev", "essay-train"].summary.endswith("nothing shared")
     assert between(loaded, "test", "train") == leak

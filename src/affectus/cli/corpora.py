@@ -93,7 +93,7 @@ def check(
             if report.problem:
                 console.print(f"{report.corpus.name}: [red]{report.problem}[/]", soft_wrap=True)
     if absent:
-        console.print(f"not found below {root} (looked for folders of these names and their other names):")
+        console.print(f"not found below {root}, in folders of these or their usual other names:")
         for one in absent:
             console.print(f"  {one.name}: {one.files[0]}; {one.obtain}", soft_wrap=True, highlight=False)
     if any(report.problem for report in reports):

@@ -61,9 +61,9 @@ class Leaks:
     @property
     def summary(self) -> str:
         """What is shared, on one line."""
-        parts = [f"{count:,} share a group {kind!r}" for kind, count in self.groups.items() if count]
-        parts += [f"{len(self.same):,} texts repeated"] if self.same else []
-        parts += [f"{len(self.near):,} nearly repeated"] if self.near else []
+        parts = [f"same {kind} {count:,}" for kind, count in self.groups.items() if count]
+        parts += [f"repeated texts {len(self.same):,}"] if self.same else []
+        parts += [f"nearly repeated {len(self.near):,}"] if self.near else []
         return f"{self.split} ({self.rows:,}) and {self.within}: {', '.join(parts) or 'nothing shared'}"
 
 
