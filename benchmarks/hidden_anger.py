@@ -279,7 +279,7 @@ def row(
     if resamples:
         found = bootstrap(auc, y, s, n=resamples, groups=who)
         out["interval"] = f"{found.low:.3f}–{found.high:.3f}"
-    if s.min() >= 0 and s.max() <= 1 and not name.startswith("control: reader"):
+    if s.min() >= 0 and s.max() <= 1 and not name.startswith(("control: reader", "control: its", "control: number")):
         hit = s > 0.5
         out |= {
             "precision": float(y[hit].mean()) if hit.any() else float("nan"),
