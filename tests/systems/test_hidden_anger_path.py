@@ -66,6 +66,16 @@ def test_a_checkpoint_is_measured_on_the_labels_of_its_rule(tmp_path) -> None:
     assert "n 12" in result.output
 
 
+def test_analyze_with_a_detector(tmp_path) -> None:
+    from affectus.analysis import analyze
+
+    build("hidden-anger/tiny").save_pretrained(tmp_path / "reader")
+    (tmp_path / "posts.txt").write_text("The train was late. It is no big deal.\n")
+    timeline = analyze(tmp_path / "posts.txt", readers={"text": str(tmp_path / "reader")})
+    assert timeline.scores("hidden-2").shape == (2, 2)
+    assert set(timeline.column("perspective")) == {"felt"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_from_the_file_to_the_expressions(tmp_path, language) -> None:
