@@ -13,7 +13,7 @@ import numpy as np
 from affectus import backbones
 from affectus.errors import CheckpointError, check_option
 from affectus.frontends.tokens import TextCollate, Tokens, Window
-from affectus.frontends.words import join_windows, left_out_evidence, read_words
+from affectus.frontends.words import explained, join_windows, read_words
 from affectus.readout import Readout
 from affectus.sample import Item, Sample, as_items, flatten
 from affectus.taxonomy import adopt_scales
@@ -92,14 +92,7 @@ class OnnxReader:
             items: As in `read`.
             question: Not used; every reading is explained for its highest label.
         """
-        samples, first = flatten(as_items(items)), self.readouts[0]
-        timeline = self.read(samples)
-
-        def logits(texts: Sequence[str]) -> np.ndarray:
-            return self.logits([Sample(id="", text=text) for text in texts])[first.scale]
-
-        evidence = left_out_evidence([sample.text or "" for sample in samples], logits, first)
-        return timeline.set_column("evidence", [[vars(e) for e in row] for row in evidence])
+        return explained(self, items)
 
     def logits(self, items: Iterable[Item | str], batch_size: int = 32) -> dict[str, np.ndarray]:
         """Uncalibrated outputs of each text, scale name → (texts, k); NaN for an empty text. Calibration needs them."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from affectus.affect import Evidence
 from affectus.frontends.tokens import WORD, Tokens
 from affectus.readout import Readout, read_out
-from affectus.sample import Span
+from affectus.sample import Item, Sample, Span, as_items, flatten
 from affectus.taxonomy import map_scores, scale
 from affectus.timeline import Timeline
 
@@ -86,6 +87,35 @@ def left_out_evidence(
         chosen = np.sort(np.argsort(-np.abs(weights), kind="stable")[:strongest])
         out.append([Evidence("word", text=text[slice(*places[i])], weight=float(weights[i])) for i in chosen])
     return out
+
+
+class Readable(Protocol):
+    """What `explained` needs of a text reader."""
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """How its outputs are read."""
+        ...
+
+    def read(self, items: Iterable[Item | str]) -> Timeline:
+        """Readings."""
+        ...
+
+    def logits(self, items: Iterable[Item | str]) -> dict[str, np.ndarray]:
+        """Raw outputs by scale."""
+        ...
+
+
+def explained(reader: Readable, items: Iterable[Item | str]) -> Timeline:
+    """Readings with the words as evidence that change the highest label of the first target when they are left out."""
+    samples, first = flatten(as_items(items)), reader.readouts[0]
+    timeline = reader.read(samples)
+
+    def logits(texts: Sequence[str]) -> np.ndarray:
+        return reader.logits([Sample(id="", text=text) for text in texts])[first.scale]
+
+    evidence = left_out_evidence([sample.text or "" for sample in samples], logits, first)
+    return timeline.set_column("evidence", [[vars(e) for e in row] for row in evidence])
 
 
 def _log_odds(p: np.ndarray) -> np.ndarray:

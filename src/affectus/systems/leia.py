@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -32,10 +32,10 @@ from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError
 from affectus.frontends.masking import MaskingCollate
 from affectus.frontends.posts import PostCollate, Writing
-from affectus.frontends.words import left_out_evidence
+from affectus.frontends.words import explained
 from affectus.nn.losses import loss_on
 from affectus.readout import read_out
-from affectus.sample import Item, Sample, as_items, flatten
+from affectus.sample import Item, as_items, flatten
 from affectus.system import System
 from affectus.taxonomy import Target, scale
 from affectus.timeline import Timeline
@@ -323,14 +323,7 @@ class LEIA(_Encoded):
             items: As in `read`.
             question: Not used; every reading is explained for its highest label.
         """
-        samples, first = flatten(as_items(items)), self.readouts[0]
-        timeline = self.read(samples)
-
-        def logits(texts: Sequence[str]) -> np.ndarray:
-            return self.logits([Sample(id="", text=text) for text in texts])[first.scale]
-
-        evidence = left_out_evidence([sample.text or "" for sample in samples], logits, first)
-        return timeline.set_column("evidence", [[vars(e) for e in row] for row in evidence])
+        return explained(self, items)
 
 
 def _heard(logits: np.ndarray, batch: Batch) -> np.ndarray:
