@@ -1,15 +1,15 @@
 """Empathy and distress of essays in ten folds, and empathy, polarity and intensity of conversation turns.
 
 python benchmarks/wassa_empathy.py essays --data ../shared/data --cache FOLDER [--only ROW …]
-python benchmarks/wassa_empathy.py turns --data ../shared/data --cache FOLDER
+python benchmarks/wassa_empathy.py turns --data ../shared/data --cache FOLDER [--only PIECE …]
 python benchmarks/wassa_empathy.py report --data ../shared/data --cache FOLDER
 
 `essays` and `turns` keep the predictions of each row in the cache, so that a run goes on where it stopped; `report`
 writes the dated page. The four lexica are read from AFFECTUS_LEXICONS.
 
 Nothing is chosen on what is reported. The candidates of the row "layers" were drawn up on the training part of the
-first fold; among them each fold chooses on a fifth of its own training part. On turns the choice is made on a fifth
-of the training conversations, and dev is read once.
+first fold; among them each fold chooses on a fifth of its own training part. Whether turns are read with
+history is chosen on a fifth of the training conversations, and dev is read once.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ ROWS: dict[str, Any] = {
     "paper, no advanced dropout": replace(VARIANTS["base"], votes=("ffn",), dropout="none"),
     "paper, no weights": replace(VARIANTS["base"], votes=("svr-poly", "svr-rbf"), weighted=False),
 }
-TURN_CHOICES = [
-    replace(VARIANTS["turn-layers"], history=history, dropout=dropout)
-    for history, dropout in product([False, True], ["advanced", "fixed"])
-]
+TURN_CHOICES = {
+    "without history": VARIANTS["turn-layers"],
+    "with history": replace(VARIANTS["turn-layers"], history=True),
+}
 RESAMPLES = 1000
 METHOD = (
     "Essays in ten folds, turns from train to dev. Nothing was chosen on what is reported: the candidates of the row "
     "`layers` were drawn up on the training part of the first fold of items, and each fold chooses among them on a "
-    "fifth of its own training part; the network of the turns was chosen on a fifth of the training conversations, and "
+    "fifth of its own training part; history or none was chosen on a fifth of the training conversations, and "
     "dev was read once."
 )
 FLOORS = {"empathy": 0.403, "distress": 0.425}
@@ -177,7 +177,7 @@ def linear(samples: list[Sample], learn: np.ndarray, read: np.ndarray) -> np.nda
 
 
 # -- turns -------------------------------------------------------------------------------------------------------------
-def turns(data: Path, cache: Path) -> None:
+def turns(data: Path, cache: Path, only: list[str]) -> None:
     corpus = load_corpus("wassa2024", data / "wassa2024-conv")
     train, dev = list(corpus["train"]), list(corpus["dev"])
     y = np.concatenate([gold(train, t.scale) for t in TURN], 1).astype(np.float64)
@@ -185,31 +185,17 @@ def turns(data: Path, cache: Path) -> None:
     names = np.unique(talks)
     watch = np.isin(talks, np.random.default_rng(0).permutation(names)[: len(names) // 5])
     learn, check = np.flatnonzero(~watch), np.flatnonzero(watch)
-
-    worth = {}
-    for config in TURN_CHOICES:
-        path = cache / f"turns-choice-{config.history}-{config.dropout}.npy"
-        if not path.is_file():
+    for name, config in TURN_CHOICES.items():
+        choice, path = (cache / f"turns-{name}{end}".replace(" ", "_") for end in (".npy", ".npz"))
+        if not choice.is_file() and (not only or f"choice:{name}" in only):
             texts = encoded(config, train, "train", cache)
             found = votes(fitted(config, some(texts, learn), y[learn]), some(texts, check))["all"]
-            np.save(path, np.array([pearson_of(y[check, i], found[:, i]) for i in range(3)]))
-            print(path.stem, np.load(path).round(4), flush=True)
-        worth[config] = np.load(path).mean()
-    best = max(TURN_CHOICES, key=lambda c: worth[c])
-    rows = {
-        "chosen": best,
-        "chosen with history": max((c for c in TURN_CHOICES if c.history), key=lambda c: worth[c]),
-        "chosen without history": max((c for c in TURN_CHOICES if not c.history), key=lambda c: worth[c]),
-        "paper": replace(VARIANTS["conversation"], encoder="minilm", lexicons="none", essay=False),
-    }
-    for name, config in rows.items():
-        path = cache / f"turns-{name}.npz".replace(" ", "_")
-        if path.is_file() or (name != "chosen" and config == best):
-            continue
-        system = fitted(config, encoded(config, train, "train", cache), y)
-        found = votes(system, encoded(config, dev, "dev", cache))
-        np.savez(path, history=config.history, dropout=config.dropout, **found)
-        print(name, config.history, config.dropout, flush=True)
+            np.save(choice, np.array([pearson_of(y[check, i], found[:, i]) for i in range(3)]))
+            print("choice", name, np.load(choice).round(4), flush=True)
+        if not path.is_file() and (not only or f"fit:{name}" in only):
+            system = fitted(config, encoded(config, train, "train", cache), y)
+            np.savez(path, **votes(system, encoded(config, dev, "dev", cache)))
+            print("fitted", name, flush=True)
 
 
 def pearson_of(y: np.ndarray, p: np.ndarray) -> float:
@@ -276,18 +262,22 @@ def of_turns(data: Path, cache: Path, extra: dict[str, Any]) -> list[dict[str, A
     dev = list(load_corpus("wassa2024", data / "wassa2024-conv")["dev"])
     y = np.concatenate([gold(dev, t.scale) for t in TURN], 1).astype(np.float64)
     talks, rows = np.array([s.groups["dialogue"] for s in dev]), []
-    for path in sorted(cache.glob("turns-*.npz")):
+    worth = {name: cache / f"turns-{name}.npy".replace(" ", "_") for name in TURN_CHOICES}
+    watched = {name: np.load(path) for name, path in worth.items() if path.is_file()}
+    best = max(watched, key=lambda name: watched[name].mean(), default="")
+    for name in TURN_CHOICES:
+        path = cache / f"turns-{name}.npz".replace(" ", "_")
+        if not path.is_file():
+            continue
         stored = np.load(path)
-        history = "with" if stored["history"] else "without"
-        name = path.stem.removeprefix("turns-").replace("_", " ")
-        row: dict[str, Any] = {"data": "turns", "split": "dev", "row": f"{name} ({history} history)"}
+        row: dict[str, Any] = {"data": "turns", "split": "dev", "row": name + (" (chosen)" if name == best else "")}
         for i, target in enumerate(t.scale.removeprefix("wassa-turn-") for t in TURN):
             known = np.isfinite(y[:, i])
             found = bootstrap(pearson, y[known, i], stored["all"][known, i], n=RESAMPLES, groups=talks[known])
             row[target] = str(found)
         rows.append(row)
-    for path in sorted(cache.glob("turns-choice-*.npy")):
-        extra[f"{path.stem}, r on a fifth of the training conversations"] = np.load(path).round(4).tolist()
+    for name, found in watched.items():
+        extra[f"{name}, r on a fifth of the training conversations"] = found.round(4).tolist()
     return rows
 
 
@@ -296,13 +286,13 @@ def main() -> None:
     parser.add_argument("what", choices=["essays", "turns", "report"])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", default=[], help="for essays: `folds:row`, for example author:layers")
+    parser.add_argument("--only", nargs="*", default=[], help="`author:layers`, `fit:with history` …")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     if options.what == "essays":
         essays(options.data, options.cache, options.only)
     elif options.what == "turns":
-        turns(options.data, options.cache)
+        turns(options.data, options.cache, options.only)
     else:
         report(options.data, options.cache)
 
