@@ -102,6 +102,17 @@ def test_a_folder_of_many_and_what_is_missing(run, tmp_path, monkeypatch):
     assert {r["corpus"]["name"] for r in content["found"]}.isdisjoint(content["missing"])
 
 
+def test_a_folder_inside_a_corpus_is_no_second_copy(run, tmp_path):
+    folder = tmp_path / "semeval2018-task1"
+    (folder / "V-reg").mkdir(parents=True)
+    for at, split in enumerate(("train", "dev", "test-gold")):
+        row = f"ID\tTweet\tAffect Dimension\tIntensity Score\nt{at}\tword {at}\tvalence\t0.5\n"
+        (folder / f"V-reg/Valence-reg-En-{split}.txt").write_text(row, encoding="utf-8")
+    for path in (folder, tmp_path):
+        found = json.loads(run("corpora", "check", path, "--json")[1])["found"]
+        assert [report["folder"] for report in found] == [str(folder)]
+
+
 @pytest.mark.parametrize("among", [False, True])
 def test_a_broken_corpus_is_named_and_the_exit_code_says_so(run, tmp_path, among):
     isear(tmp_path, label="boredom")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -104,12 +104,15 @@ def inspect(path: Path, name: str | None = None, *, leaks: bool = True) -> list[
         raise FileError(f"there is no folder {str(path)!r}", remedy="give a corpus's folder, or one above it")
     if name is not None:
         return [_report(name, locate(name, path), leaks)]
-    found = [one for place in (path, *sorted(p for p in path.iterdir() if p.is_dir())) for one in _told(place)]
+    found = [one for one in _told(path) if one.certain]
+    if not found:  # neither does a folder inside a corpus count as another copy
+        below = sorted(place for place in path.iterdir() if place.is_dir())
+        found = [one for place in below for one in _told(place)] or _told(path)
     with task("corpora", len(found)) as advance:
         reports = []
-        for one, folder, certain in found:
-            report = _report(one, folder, leaks)
-            if certain or not report.problem:
+        for one in found:
+            report = _report(one.name, one.folder, leaks)
+            if one.certain or not report.problem:
                 reports.append(report)
             advance(1)
     if not reports:
@@ -127,11 +130,17 @@ def missing(path: Path, reports: Sequence[Report]) -> Iterator[Corpus]:
     return (corpus(name) for name in known_corpora() if name not in there and not holds(path / name, corpus(name)))
 
 
-def _told(folder: Path) -> list[tuple[str, Path, bool]]:
-    """Corpora whose files a folder has, and whether its name says so too; else only reading it will tell."""
+class _Found(NamedTuple):
+    name: str
+    folder: Path
+    certain: bool  # the folder's name says so too; else only reading it will tell
+
+
+def _told(folder: Path) -> list[_Found]:
+    """Corpora whose files a folder has."""
     fitting = [corpus(name) for name in known_corpora() if holds(folder, corpus(name))]
     named = [one for one in fitting if folder.resolve().name in (one.name, *one.folders)]
-    return [(one.name, folder, bool(named)) for one in named or fitting]
+    return [_Found(one.name, folder, bool(named)) for one in named or fitting]
 
 
 def _report(name: str, folder: Path, leaks: bool) -> Report:
