@@ -247,7 +247,7 @@ def test_collate_holds_no_weights_and_travels_to_workers() -> None:
     assert np.array_equal(again.inputs["words"], collate([Sample(id="a", text="dog")]).inputs["words"])
 
 
-@pytest.mark.parametrize("name", ["semeval2007", "paper"])
+@pytest.mark.parametrize("name", ["semeval2007", "semeval2007-frozen", "paper"])
 def test_recipes_name_what_exists(name: str) -> None:
     (run,) = read_recipe(Path(__file__).parents[2] / f"recipes/redaffectivelm/{name}.yaml").runs.values()
     variant = VARIANTS[run.system.removeprefix("redaffectivelm/")]
