@@ -48,6 +48,13 @@ def evaluate(
     store: Annotated[
         Path | None, typer.Option("--store", help="Folder to which the result is added.", show_default=False)
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="HTML page to write, with pictures.", show_default=False)
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="Subgroups in the report: speaker, author, language, …", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -73,6 +80,10 @@ def evaluate(
         )
     if store is not None:
         found.result.save(store)
+    if report is not None:
+        from affectus.evaluation.showing import report as write
+
+        write(found, loaded, reader, report, by or ())
     if as_json:
         import json
 
