@@ -19,6 +19,8 @@ import command_line
 import file_formats
 import settings
 
+import leaderboard
+
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?:benchmarks|examples|recipes|src|tests)/[^)]*\)")
 MADE: dict[str, Callable[[], str]] = {
@@ -27,6 +29,7 @@ MADE: dict[str, Callable[[], str]] = {
     "reference/command-line.md": command_line.render,
     "reference/corpora.md": catalogue.corpora_page,
     "reference/files.md": file_formats.render,
+    "reference/leaderboard.md": leaderboard.render,
     "reference/settings.md": settings.render,
     "reference/systems.md": catalogue.systems_page,
     "project/changelog.md": changelog.page,

@@ -251,7 +251,9 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
         CheckpointError: If its files are damaged or belong to another system.
     """
     if weightless(name):
-        return build(name if "/" in name else f"{name}/{entry(name).variants[0]}")
+        reader = build(name if "/" in name else f"{name}/{entry(name).variants[-1]}")
+        reader.name = name
+        return reader
     if "/" in name and not name.startswith("affectus/") and not Path(name).is_dir() and name.split("/")[0] in entries():
         raise CheckpointError(
             f"{name!r} is an architecture without trained weights",

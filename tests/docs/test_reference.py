@@ -3,12 +3,24 @@
 from dataclasses import fields
 
 import pytest
-from site_scripts import ROOT, benchmark_results, catalogue, command_line, docstrings, file_formats, settings
+from site_scripts import (
+    ROOT,
+    benchmark_results,
+    catalogue,
+    command_line,
+    docstrings,
+    file_formats,
+    leaderboard,
+    settings,
+)
 
 from affectus import registry
 from affectus.analysis import Settings
 from affectus.cli.app import app
 from affectus.corpora.base import corpus, known_corpora
+from affectus.evaluation.figures import figures
+from affectus.evaluation.protocols import known_protocols
+from affectus.evaluation.results import load_results
 from affectus.formats import FORMATS
 from affectus.media import SUFFIXES, Kind
 
@@ -99,3 +111,16 @@ def test_every_system_has_its_page():
         module = entry.module.rsplit(".", 1)[-1]
         names = (f"{module}.md", f"{entry.card.system}.md")
         assert any((ROOT / "docs" / "systems" / name).is_file() for name in names), f"write docs/systems/{module}.md"
+
+
+def test_every_result_stands_on_the_leaderboard_with_its_protocol():
+    page = leaderboard.render()
+    for result in load_results(leaderboard.RESULTS):
+        assert f"## {result.protocol.corpus}" in page
+        assert f"### {result.protocol.name}" in page
+        first = next(iter(result.metrics.values()))
+        assert f"| `{result.name}` | {leaderboard.cell(first)} |" in page
+    titles = {p.title: p for p in known_protocols()}
+    for title, rows in leaderboard.published().items():
+        keys = {f.key for f in figures(titles[title])}
+        assert all(set(row) - {"reader", "source", "checked"} <= keys for row in rows)

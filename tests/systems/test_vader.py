@@ -23,6 +23,7 @@ def test_it_is_read_with_under_its_own_name_and_equals_the_package() -> None:
     assert not weightless("text-classifier")
     assert not weightless("affectus/vader")
     reader = load("vader")
+    assert (reader.name, reader.variant) == ("vader", "vader/lexicon")
     timeline = reader.read(TEXTS)
     compound = [SentimentIntensityAnalyzer().polarity_scores(text)["compound"] for text in TEXTS]
     np.testing.assert_allclose(timeline.scores("valence")[:, 0], compound, atol=1e-6)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from affectus.card import CheckpointCard
 from affectus.corpora.base import Loaded
 from affectus.errors import InputError
 from affectus.evaluation.answers import Answers, Cases, answers, cases
@@ -132,6 +133,7 @@ def evaluate(
         metrics=values(of, compared, given, draws),
         checkpoint=fingerprint(folder) if folder else "",
         system=getattr(reader, "variant", ""),
+        data=CheckpointCard.load(folder).data if folder and (folder / "card.json").is_file() else "",
         interval=draws.how,
         seed=seed,
         left_out=compared.left_out,

@@ -41,6 +41,7 @@ class Result:
         metrics: Figure → value with interval.
         checkpoint: Hash of configuration and weights; empty for a reader without weights.
         system: `system/variant`.
+        data: What its weights learned from, as on its card; empty where there is nothing to learn.
         interval: How intervals were made.
         seed: Of the resamples.
         left_out: Reason → rows of the split that are not compared.
@@ -56,6 +57,7 @@ class Result:
     metrics: Mapping[str, Value]
     checkpoint: str = ""
     system: str = ""
+    data: str = ""
     interval: str = ""
     seed: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
