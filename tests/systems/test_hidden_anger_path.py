@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from affectus.analysis import contrast
 from affectus.corpora.base import gold, load_corpus
@@ -12,6 +13,7 @@ from affectus.registry import build, load
 from affectus.systems.hidden_anger import four_way, ratings
 from affectus.taxonomy import Target, scale
 from affectus.training.job import carry_out
+from affectus.training.plan import plan
 from affectus.training.recipe import read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +66,29 @@ def test_a_checkpoint_is_measured_on_the_labels_of_its_rule(tmp_path) -> None:
     assert result.exit_code == 0, result.output
     assert "compared on hidden-2" in result.output
     assert "n 12" in result.output
+
+
+def test_the_recipe_for_a_table_trains_the_head_alone(tmp_path) -> None:
+    """Frozen encoder, read once; the labels are those of the table."""
+    lines = [f"text number {i},{('open', 'hidden')[i % 4 == 0]},r{i}" for i in range(80)]
+    table = tmp_path / "posts.csv"
+    table.write_text("text,label,respondent\n" + "\n".join(lines) + "\n")
+    columns = {"text": "text", "label": "label", "group": "respondent", "perspective": "felt"}
+    made = plan(
+        str(ROOT / "recipes/hidden-anger/isear-reader.yaml"),
+        table,
+        changes=["system=hidden-anger/tiny", "epochs=1"],
+        columns=columns,
+    )
+    (folder,) = carry_out(made.recipe, table, tmp_path / "out", own=made.own)
+    trained, fresh = load(str(folder)), build("hidden-anger/tiny")
+    assert trained.class_counts.tolist() == [16, 48]
+    assert trained.hidden == 0
+    before = fresh.state_dict()
+    for name, after in trained.state_dict().items():
+        if name.startswith("backbone."):
+            assert torch.equal(after, before[name]), name
+    assert not torch.equal(trained.pooler.dense.weight, fresh.pooler.dense.weight)
 
 
 def test_analyze_with_a_detector(tmp_path) -> None:
