@@ -381,9 +381,8 @@ def _dense(size: int, width: int) -> nn.Linear:
 
 def _drop_unread(backbone: nn.Module) -> None:
     """Take away or freeze what nothing depends on: BERT's pooler, XLNet's parts for segments and masked prediction."""
-    for unused in ("pooler",):
-        if getattr(backbone, unused, None) is not None:
-            setattr(backbone, unused, None)
+    if isinstance(getattr(backbone, "pooler", None), nn.Module):
+        backbone.register_module("pooler", None)
     for name, parameter in backbone.named_parameters():
         if name.rsplit(".", 1)[-1] in ("mask_emb", "seg_embed", "r_s_bias"):
             parameter.requires_grad_(False)
