@@ -56,7 +56,7 @@ OFFICIAL: dict[str, Metric] = {
 
 
 def arms(recipe: Run, vectors: Path, raw: bool) -> dict[str, Run]:
-    """The recipe and its ablations. Rates and epochs were chosen on the validation part of seed 7."""
+    """The recipe and its ablations. Rates, epochs and penalty follow a few pilots on the validation part of seed 7."""
     plain, affect = ({"penalty": PENALTY, "vectors": str(vectors / f"{name}.npy")} for name in ("plain", "affect"))
     reading = {"text": "raw"} if raw else {}
     same = {"branch": "context", **reading}
