@@ -56,11 +56,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--stages", nargs="+", default=["tuned"], choices=("probe", "tuned"))
     parser.add_argument("--resamples", type=int, default=2000)
     options = parser.parse_args()
     if options.what == "measure":
-        measure(options.data, options.out, options.seeds, options.stages, options.resamples)
+        measure(options.data, options.out, options.seeds, options.sets, options.stages, options.resamples)
         return
     for seed in options.seeds:
         for arm in options.arms:
@@ -106,9 +107,11 @@ def chosen(logits: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     return np.eye(len(allowed))[np.where(allowed, np.nan_to_num(logits, nan=-1e9), -np.inf).argmax(1)]
 
 
-def measure(data: Path, out: Path, seeds: Sequence[int], stages: Sequence[str], resamples: int) -> None:
+def measure(
+    data: Path, out: Path, seeds: Sequence[int], sets: Sequence[str], stages: Sequence[str], resamples: int
+) -> None:
     rows, gaps = [], []
-    for name in SETS:
+    for name in sets:
         samples, truth = cases(data, name)
         reach = np.array([label in scale_map(SETS[name][3], SCALE).covered() for label in scale(SCALE).labels])
         for stage in stages:
@@ -131,7 +134,6 @@ def measure(data: Path, out: Path, seeds: Sequence[int], stages: Sequence[str], 
         f"mean over seeds; interval: percentile bootstrap over items of that mean, {resamples:,} resamples.",
         rows=rows,
         notes=[*(g for g in gaps if g), *NOTES],
-        extra={"counts": {name: int(cases(data, name)[1].sum()) for name in SETS}},
     ).write()
     print(page.read_text())
 
