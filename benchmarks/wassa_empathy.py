@@ -8,14 +8,15 @@ python benchmarks/wassa_empathy.py report --data ../shared/data --cache FOLDER
 writes the dated page. The four lexica are read from AFFECTUS_LEXICONS.
 
 Nothing is chosen on what is reported. The candidates of the row "layers" were drawn up on the training part of the
-first fold; among them each fold chooses on a fifth of its own training part. Whether turns are read with
-history is chosen on a fifth of the training conversations, and dev is read once.
+first fold; among them each fold chooses on a fifth of its own training part. The network of the turns was fixed
+beforehand, and dev is read once a row.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
 
+from affectus import backbones
 from affectus.corpora.base import gold, load_corpus
 from affectus.evaluation.intervals import bootstrap, paired_bootstrap
 from affectus.evaluation.metrics import pearson
@@ -35,14 +37,12 @@ from record import Record
 ESSAY = VARIANTS["base"].targets
 TURN = VARIANTS["turns"].targets
 LAYERS = VARIANTS["layers"]
-CHOICES = [
-    replace(LAYERS, layers=layers, strength=strength)
-    for layers, strength in product([(3, 4, 5, 6), (2, 3, 4, 5, 6)], [0.5, 1.0])
-]
+CHOICES = [replace(LAYERS, strength=strength) for strength in (0.5, 1.0)]
 ROWS: dict[str, Any] = {
     "layers": CHOICES,
     "paper": VARIANTS["base"],
     "tfidf-linear": None,
+    "paper, no network": replace(VARIANTS["base"], votes=("svr-poly", "svr-rbf")),
     "paper, no lexicons": replace(VARIANTS["base"], lexicons="none"),
     "paper, no advanced dropout": replace(VARIANTS["base"], votes=("ffn",), dropout="none"),
     "paper, no weights": replace(VARIANTS["base"], votes=("svr-poly", "svr-rbf"), weighted=False),
@@ -51,16 +51,18 @@ TURN_CHOICES = {
     "without history": VARIANTS["turn-layers"],
     "with history": replace(VARIANTS["turn-layers"], history=True),
 }
-RESAMPLES = 1000
+RESAMPLES = 300
 METHOD = (
     "Essays in ten folds, turns from train to dev. Nothing was chosen on what is reported: the candidates of the row "
     "`layers` were drawn up on the training part of the first fold of items, and each fold chooses among them on a "
-    "fifth of its own training part; history or none was chosen on a fifth of the training conversations, and "
-    "dev was read once."
+    "fifth of its own training part; the network of the turns was fixed beforehand, and dev was read once."
 )
 FLOORS = {"empathy": 0.403, "distress": 0.425}
 PUBLISHED = {"empathy": 0.404, "distress": 0.444}  # Buechel et al. 2018, CNN; not run here
 TURN_FLOORS = {"empathy": 0.579, "polarity": 0.616, "intensity": 0.586}
+
+
+backbones.text_encoder, backbones.weight_hash = cache(backbones.text_encoder), cache(backbones.weight_hash)
 
 
 # -- features ----------------------------------------------------------------------------------------------------------
@@ -146,34 +148,49 @@ def chosen(
     return max(choices, key=worth)
 
 
-def essays(data: Path, cache: Path, only: list[str]) -> None:
+def essays(data: Path, cache: Path, only: list[str], backwards: bool) -> None:
     samples = list(load_corpus("empathic-reactions", data / "empathic-reactions")["all"])
     y = gold(samples, "empathy-distress").astype(np.float64)
     for (kind, folds), (name, config) in product(divisions(samples).items(), ROWS.items()):
-        path = cache / f"essays-{kind}-{name}.npz".replace(" ", "_")
-        if path.is_file() or (only and f"{kind}:{name}" not in only):
+        if only and f"{kind}:{name}" not in only:
             continue
-        out: dict[str, np.ndarray] = {}
-        picked = []
-        for learn, read in folds:
+        for number, (learn, read) in list(enumerate(folds))[:: -1 if backwards else 1]:
+            path = fold_file(cache, kind, name, number)
+            if path.is_file():
+                continue
             if config is None:
-                found = {"all": linear(samples, learn, read)}
+                found, picked = {"all": linear(samples, learn, read)}, 0.0
             else:
                 own = chosen(config, samples, y, learn, kind, cache) if isinstance(config, list) else config
-                picked.append(f"{own.layers} C={own.strength}")
                 texts = encoded(own, samples, "essays", cache)
-                found = votes(fitted(own, some(texts, learn), y[learn]), some(texts, read))
-            for vote, p in found.items():
-                out.setdefault(vote, np.full(y.shape, np.nan))[read] = p
-        np.savez(path, picked=np.array(picked), **out)
-        print(kind, name, {k: round(mean_r(y, v), 4) for k, v in out.items()}, picked[:3], flush=True)
+                found, picked = votes(fitted(own, some(texts, learn), y[learn]), some(texts, read)), own.strength
+            np.savez(path, picked=picked, rows=read, **found)
+            print(kind, name, number, picked, round(mean_r(y[read], found["all"]), 4), flush=True)
+
+
+def fold_file(cache: Path, kind: str, name: str, number: int) -> Path:
+    return cache / f"essays-{kind}-{name}-{number}.npz".replace(" ", "_")
+
+
+def gathered(cache: Path, kind: str, name: str, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Predictions of a row over all folds by vote, with `fold`; empty unless every fold is there."""
+    paths = [fold_file(cache, kind, name, number) for number in range(10)]
+    if not all(path.is_file() for path in paths):
+        return {}
+    out: dict[str, np.ndarray] = {"fold": np.zeros(len(y), np.int64)}
+    for number, path in enumerate(paths):
+        stored = np.load(path)
+        out["fold"][stored["rows"]] = number
+        for vote in set(stored.files) - {"rows", "picked"}:
+            out.setdefault(vote, np.full(y.shape, np.nan))[stored["rows"]] = stored[vote]
+    return out
 
 
 def linear(samples: list[Sample], learn: np.ndarray, read: np.ndarray) -> np.ndarray:
     """The floor: `tfidf-linear` with its own defaults, ridge regression."""
     system: Any = build("tfidf-linear/base", targets=[asdict(t) for t in ESSAY], parts=0)
     system.fit([system.collate([samples[i] for i in learn])])
-    return system.logits([samples[i] for i in read])["empathy-distress"]
+    return system.read([samples[i] for i in read]).scores("empathy-distress")
 
 
 # -- turns -------------------------------------------------------------------------------------------------------------
@@ -186,16 +203,19 @@ def turns(data: Path, cache: Path, only: list[str]) -> None:
     watch = np.isin(talks, np.random.default_rng(0).permutation(names)[: len(names) // 5])
     learn, check = np.flatnonzero(~watch), np.flatnonzero(watch)
     for name, config in TURN_CHOICES.items():
-        choice, path = (cache / f"turns-{name}{end}".replace(" ", "_") for end in (".npy", ".npz"))
+        choice = cache / f"turns-{name}.npy".replace(" ", "_")
         if not choice.is_file() and (not only or f"choice:{name}" in only):
             texts = encoded(config, train, "train", cache)
             found = votes(fitted(config, some(texts, learn), y[learn]), some(texts, check))["all"]
             np.save(choice, np.array([pearson_of(y[check, i], found[:, i]) for i in range(3)]))
             print("choice", name, np.load(choice).round(4), flush=True)
-        if not path.is_file() and (not only or f"fit:{name}" in only):
-            system = fitted(config, encoded(config, train, "train", cache), y)
-            np.savez(path, **votes(system, encoded(config, dev, "dev", cache)))
-            print("fitted", name, flush=True)
+        for i, target in enumerate(TURN):  # each level has its network anyway, so each can be fitted by itself
+            part = choice.with_name(f"{choice.stem}-{i}.npy")
+            if not part.is_file() and (not only or f"fit:{name}:{i}" in only):
+                own = replace(config, targets=(target,))
+                system = fitted(own, encoded(own, train, "train", cache), y[:, [i]])
+                np.save(part, votes(system, encoded(own, dev, "dev", cache))["all"][:, 0])
+                print("fitted", part.stem, flush=True)
 
 
 def pearson_of(y: np.ndarray, p: np.ndarray) -> float:
@@ -214,16 +234,11 @@ def report(data: Path, cache: Path) -> None:
     authors = np.array([s.groups["author"] for s in samples])
     rows: list[dict[str, Any]] = []
     extra: dict[str, Any] = {}
-    for (kind, folds), name in product(divisions(samples).items(), ROWS):
-        path = cache / f"essays-{kind}-{name}.npz".replace(" ", "_")
-        if not path.is_file():
+    for kind, name in product(divisions(samples), ROWS):
+        stored = gathered(cache, kind, name, y)
+        if not stored:
             continue
-        fold = np.empty(len(y), np.int64)
-        for i, (_, read) in enumerate(folds):
-            fold[read] = i
-        stored = np.load(path)
-        extra[f"picked, {kind}, {name}"] = stored["picked"].tolist()
-        given = [v for v in stored.files if v != "picked"]
+        given, fold = [v for v in stored if v != "fold"], stored["fold"]
         for vote in given if len(given) > 2 else ["all"]:
             row: dict[str, Any] = {"data": "essays", "split": f"10 folds of {kind}", "row": label(name, vote)}
             for i, target in enumerate(("empathy", "distress")):
@@ -232,9 +247,9 @@ def report(data: Path, cache: Path) -> None:
                 far = pearson(np.abs(p - y[:, i]), np.abs(y[:, i] - 4))
                 row |= {f"error by distance, {target}": round(far, 3), f"sd of {target}": round(float(p.std()), 2)}
             rows.append(row)
-    pair = cache / "essays-author-layers.npz", cache / "essays-author-tfidf-linear.npz"
-    if all(path.is_file() for path in pair):
-        ours, floor = (np.load(path)["all"] for path in pair)
+    pair = [gathered(cache, "author", name, y) for name in ("layers", "tfidf-linear")]
+    if all(pair):
+        ours, floor = (part["all"] for part in pair)
         for i, target in enumerate(("empathy", "distress")):
             gap = paired_bootstrap(pearson, y[:, i], ours[:, i], floor[:, i], n=RESAMPLES, groups=authors)
             extra[f"layers − tfidf-linear, all rows, folds of author, {target}"] = f"{gap}, p = {gap.p:.4f}"
@@ -264,16 +279,15 @@ def of_turns(data: Path, cache: Path, extra: dict[str, Any]) -> list[dict[str, A
     talks, rows = np.array([s.groups["dialogue"] for s in dev]), []
     worth = {name: cache / f"turns-{name}.npy".replace(" ", "_") for name in TURN_CHOICES}
     watched = {name: np.load(path) for name, path in worth.items() if path.is_file()}
-    best = max(watched, key=lambda name: watched[name].mean(), default="")
     for name in TURN_CHOICES:
-        path = cache / f"turns-{name}.npz".replace(" ", "_")
-        if not path.is_file():
+        parts = [cache / f"turns-{name}-{i}.npy".replace(" ", "_") for i in range(len(TURN))]
+        if not all(part.is_file() for part in parts):
             continue
-        stored = np.load(path)
-        row: dict[str, Any] = {"data": "turns", "split": "dev", "row": name + (" (chosen)" if name == best else "")}
+        p = np.stack([np.load(part) for part in parts], 1)
+        row: dict[str, Any] = {"data": "turns", "split": "dev", "row": name}
         for i, target in enumerate(t.scale.removeprefix("wassa-turn-") for t in TURN):
             known = np.isfinite(y[:, i])
-            found = bootstrap(pearson, y[known, i], stored["all"][known, i], n=RESAMPLES, groups=talks[known])
+            found = bootstrap(pearson, y[known, i], p[known, i], n=RESAMPLES, groups=talks[known])
             row[target] = str(found)
         rows.append(row)
     for name, found in watched.items():
@@ -287,10 +301,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=[], help="`author:layers`, `fit:with history` …")
+    parser.add_argument("--backwards", action="store_true", help="begin with the last fold: two runs share the work")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     if options.what == "essays":
-        essays(options.data, options.cache, options.only)
+        essays(options.data, options.cache, options.only, options.backwards)
     elif options.what == "turns":
         turns(options.data, options.cache, options.only)
     else:
