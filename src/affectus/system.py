@@ -106,12 +106,10 @@ class System(nn.Module, PyTorchModelHubMixin):
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
         folder = Path(model_id)
         if not folder.is_dir():
-            hub: dict[str, Any] = {
-                k: options.get(k) for k in ("revision", "cache_dir", "force_download", "local_files_only", "token")
-            }
+            names = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+            hub: dict[str, Any] = {k: options.get(k) for k in names}
             folder = Path(snapshot_download(model_id, **hub))  # reached only when a user names a hub id
-        parts = {k: v for k, v in options.items() if isinstance(v, nn.Module)}
-        return cls.restore(folder, **parts)
+        return cls.restore(folder, **{k: v for k, v in options.items() if isinstance(v, nn.Module)})
 
     @classmethod
     def restore(cls, folder: Path, **parts: nn.Module) -> Self:
