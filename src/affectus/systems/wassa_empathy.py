@@ -720,7 +720,7 @@ def descended(features: Tensor, gold: np.ndarray, config: WassaEmpathyConfig) ->
     if "official-leak" in config.compat:
         learn = known
     network = Network(features.shape[1], config.activation, config.dropout).to(features.device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimiser, factor=config.factor, patience=config.patience, min_lr=config.min_lr
     )
