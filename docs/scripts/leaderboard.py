@@ -71,7 +71,7 @@ def section(protocol: Protocol, results: Sequence[Result], papers: Sequence[dict
         across = result.protocol.across
         told += [f"{across[0]} readings, {across[1]} gold"] if across else []
         here = f"here, {result.date}, {result.environment.get('commit', '')[:7]}"
-        learned = result.data.split(" (")[0] or "no data"
+        learned = ", ".join(part.split(" (")[0] for part in result.data.split("; ") if " (" in part) or "no data"
         lines.append(f"| `{result.name}` | " + " | ".join(cells) + f" | {'; '.join(told)} | {learned} | {here} |")
     for row in papers:
         cells = [f"{row[f.key]:.3f}" if f.key in row else "" for f in wanted]
