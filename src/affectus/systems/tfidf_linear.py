@@ -276,6 +276,7 @@ CARD = Card(
     licence="code Apache-2.0; weights as the data that they learned from",
     proof="equations",
     limits="Blind to the order of words beyond pairs; knows the words of its training data alone.",
+    expected_failures={"check_onnx": "terms are found in the vocabulary by binary search, which ONNX has not"},
 )
 
 VARIANTS = {
