@@ -28,6 +28,8 @@ SPEED: dict[str, tuple[str, ...]] = {
     "face-speed": ("video", "threads", "frames a second", "processor ms a frame"),
     "long-file-audio": ("kind", "minutes", "real-time factor", "peak GiB"),
     "long-file-video": ("kind", "minutes", "real-time factor", "peak GiB"),
+    "training-speed": ("how", "texts a second", "seconds", "processor seconds"),
+    "evaluation-speed": ("run", "seconds", "processor seconds", "texts"),
     "startup": ("start", "warm s", "cold s"),
 }
 """Name of a benchmark → the columns of its first table that the README shows."""
