@@ -30,7 +30,7 @@ from affectus.sample import Sample
 from affectus.training.loop import train
 from affectus.training.recipe import Group, Run, read_recipe
 from affectus.training.source import Data
-from record import Record, timed
+from record import Record
 
 ROOT = Path(__file__).parents[1]
 FULL = "both branches"
@@ -92,12 +92,11 @@ def main() -> None:
     options.runs.mkdir(parents=True, exist_ok=True)
     made = read_recipe(options.recipe)
     (recipe,) = made.runs.values()
-    with timed() as clock:
-        found = [
-            {name: predicted(samples, run, seed, options.runs / f"{name.replace(',', '').replace(' ', '-')}-{seed}.npy")
-             for name, run in arms(recipe, options.vectors, options.raw).items() if name in (options.arms or [name])}
-            for seed in options.splits
-        ]  # fmt: skip
+    found = [
+        {name: predicted(samples, run, seed, options.runs / f"{name.replace(',', '').replace(' ', '-')}-{seed}.npy")
+         for name, run in arms(recipe, options.vectors, options.raw).items() if name in (options.arms or [name])}
+        for seed in options.splits
+    ]  # fmt: skip
     parts = [split(samples, seed) for seed in options.splits]
     truths = [gold(part["test"], SCALE).astype(np.float64) for part in parts]
     for part, arm in zip(parts, found, strict=True):
@@ -112,10 +111,7 @@ def main() -> None:
         f"plain or counter-fitted with EmoLex. {ON_ONE if one else OVER_SPLITS} APdocument and APemotion are "
         "Pearson's r; the official forms multiply it by 1.25 and n / (n − 1).",
         rows=on_one_split(truths[0], found[0]) if one else over_splits(truths, found),
-        notes=[
-            *(tests(truths[0], found[0]) if one else [f"splits of seeds {options.splits}, one training each"]),
-            f"{clock.wall:.0f} s in this session, {clock.share:.2f} processors used",
-        ],
+        notes=tests(truths[0], found[0]) if one else [f"splits of seeds {options.splits}, one training each"],
     ).write()
     print(page.read_text())
 
