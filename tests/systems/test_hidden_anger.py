@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import precision_score, recall_score, roc_auc_score
 from transformers import BertConfig, BertForSequenceClassification
 
 from affectus.errors import ConfigError, FileError, InputError, ScaleError, UnknownName
@@ -346,8 +346,14 @@ def test_auc_with_ties_is_that_of_scikit_learn_and_stands_on_the_card() -> None:
     gold, score = rng.random(200) < 0.2, rng.integers(0, 6, 200)
     logits = np.stack([np.zeros(200), score - 3.0], 1)
     labels = np.eye(2)[gold.astype(int)]
-    figures = {f.metric: f for f in measure(SYSTEM.readouts[0], logits, labels, data="x", split="y", resamples=50)}
+    measured = measure(SYSTEM.readouts[0], logits, labels, data="x", split="y", resamples=50)
+    figures = {f.metric: f for f in measured}
     assert figures["AUC of hidden"].value == pytest.approx(roc_auc_score(gold, score))
+    at = {(f.metric, f.note.split()[5]): f.value for f in measured if f.note.startswith("decided from")}
+    for bar in (0.25, 0.5, 0.75):
+        decided = 1 / (1 + np.exp(-(score - 3.0))) >= bar
+        assert at["precision of hidden", f"{bar:g}"] == pytest.approx(precision_score(gold, decided))
+        assert at["recall of hidden", f"{bar:g}"] == pytest.approx(recall_score(gold, decided))
     few = measure(SYSTEM.readouts[0], logits[:20], np.eye(2)[[1] + [0] * 19], data="x", split="y", resamples=50)
     assert "AUC of hidden" not in {f.metric for f in few}
 

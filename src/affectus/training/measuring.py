@@ -27,6 +27,7 @@ from affectus.readout import Readout
 from affectus.sample import Sample
 
 RESAMPLES = 10_000
+THRESHOLDS = (0.25, 0.5, 0.75)
 _FEWEST = 5  # items of each class that an AUC needs: of fewer, too many resamples have none
 
 
@@ -109,6 +110,7 @@ def measure(
         if len(of) == 2 and np.bincount(y.argmax(1), minlength=2).min() >= _FEWEST:
             note = "how well the probability ranks, whatever is decided"
             out.append(figure(f"AUC of {of.labels[1]}", auc, y.argmax(1), p[:, 1], note=note, **place))
+            out += _at_thresholds(of.labels[1], y[:, 1] > 0.5, p[:, 1], data, split)
     truth = member.astype(np.int64) if of.kind == "any-of" else y.argmax(1)
     hit = "membership in gold" if of.kind == "any-of" else "the gold class"
     # Resampling repeats items and so inflates a calibration error: an interval of it would lie above its value.
@@ -121,6 +123,21 @@ def measure(
         note = f"aimed at {readout.coverage:g}; covered means that all gold labels are in the set"
         out.append(figure("conformal coverage", set_coverage, inside, truth, note=note, **place))
         out.append(figure("mean size of the conformal set", set_size, inside, truth, **place))
+    return out
+
+
+def _at_thresholds(label: str, member: np.ndarray, p: np.ndarray, data: str, split: str) -> list[Measured]:
+    """Precision and recall of a label at a few thresholds; no precision where nothing reaches the threshold."""
+    out = []
+    for bar in THRESHOLDS:
+        decided, note = p >= bar, f"decided from a probability of {bar:g} upwards"
+        hits = int((decided & member).sum())
+        for name, among in (("precision", decided), ("recall", member)):
+            if among.any():
+                value = hits / int(among.sum())
+                out.append(
+                    Measured(metric=f"{name} of {label}", value=value, data=data, split=split, n=len(p), note=note)
+                )
     return out
 
 
