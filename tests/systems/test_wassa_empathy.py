@@ -14,13 +14,13 @@ from affectus.corpora.base import corpus
 from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.evaluation.metrics import pearson
 from affectus.frontends.lexicon_features import read_lexica
+from affectus.nn.machines import Machines, row_weights
 from affectus.registry import build, configuration
 from affectus.sample import Dialogue, Item, Persona, Sample
 from affectus.systems.wassa_empathy import (
     OFFICIAL_CENTRE,
     OFFICIAL_SPREAD,
     AdvancedDropout,
-    Machines,
     Network,
     Texts,
     WassaEmpathy,
@@ -30,7 +30,6 @@ from affectus.systems.wassa_empathy import (
     descended,
     held_out_rows,
     official_network,
-    row_weights,
     stored_arrays,
     with_embeddings,
 )
