@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from affectus.atomic import writing
 from affectus.errors import FileError, InputError
 
 _BINARY = b"\0B"
-_TYPES = {b"FV ": np.dtype("<f4"), b"DV ": np.dtype("<f8")}
+_TYPES: dict[bytes, np.dtype[Any]] = {b"FV ": np.dtype("<f4"), b"DV ": np.dtype("<f8")}
 _LONGEST_KEY = 4096  # bytes; more without a blank is no archive
 
 
@@ -37,7 +37,7 @@ def read_list(path: Path | str) -> dict[str, str]:
         raise FileError(f"{str(path)!r} is not UTF-8 at byte {error.start}", remedy="save it as UTF-8") from error
     out: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
-        key, value = (line.split(maxsplit=1) + ["", ""])[:2]
+        key, value = [*line.split(maxsplit=1), "", ""][:2]
         if not key:
             continue
         if key in out:
