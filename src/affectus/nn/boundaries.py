@@ -25,12 +25,12 @@ def normalised(vectors: np.ndarray) -> np.ndarray:
 
 
 def signed_distance(vectors: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """z · n, the distance from the plane through the origin; (…, f) and (f,) → (…)."""
+    """Z · n, the distance from the plane through the origin; (…, f) and (f,) → (…)."""
     return np.asarray(vectors, np.float64) @ np.asarray(normal, np.float64)
 
 
 def set_distance(vectors: np.ndarray, normal: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
-    """z + (d − z · n) n: the signed distance becomes d, and what is orthogonal to n stays.
+    """Z + (d − z · n) n: the signed distance becomes d, and what is orthogonal to n stays.
 
     Args:
         vectors: (…, f).
@@ -55,7 +55,9 @@ def without(normal: np.ndarray, others: np.ndarray) -> np.ndarray:
     rest = n - basis.T @ np.linalg.lstsq(basis.T, n, rcond=None)[0]
     length = np.linalg.norm(rest)
     if length < 1e-8 * np.linalg.norm(n):
-        raise InputError("the other boundaries span this one, so that nothing of it is left", remedy="condition on less")
+        raise InputError(
+            "the other boundaries span this one, so that nothing of it is left", remedy="condition on less"
+        )
     return rest / length
 
 
@@ -135,8 +137,8 @@ class Boundaries(Fitted):
             apart[rows[: max(1, round(KEPT_APART * len(rows)))]] = True
         found = [fit_boundary(x[~apart], given[~apart] == i, strength) for i in range(len(self.labels))]
         self.set(normals=np.stack([n for n, _ in found]), offsets=np.array([b for _, b in found]))
-        decided = self.decide(vectors) > 0
-        return {label: float((decided == (given == i)[:, None])[apart, i].mean()) for i, label in enumerate(self.labels)}
+        right = (self.decide(vectors) > 0) == (given[:, None] == np.arange(len(self.labels)))
+        return dict(zip(self.labels, right[apart].mean(0).tolist(), strict=True))
 
     def decide(self, vectors: np.ndarray) -> np.ndarray:
         """Decision n · x̂ + b of each boundary, (n, f) → (n, k); positive where a vector is on the emotion's side."""
