@@ -7,6 +7,7 @@ import pytest
 
 from affectus.corpora.base import Loaded, dialogues, fingerprint, gold, groups, load_corpus, locate
 from affectus.corpora.peld import TRAITS
+from affectus.corpora.trials import read_trials
 from affectus.errors import FileError
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -24,8 +25,8 @@ def here(name: str) -> Loaded:
 @pytest.mark.parametrize(
     "name",
     [
-        "ck48", "emodb", "empathetic-dialogues", "empathic-reactions", "fer2013-part", "goemotions", "isear", "meld",
-        "peld", "semeval2007-headlines", "semeval2018-ec", "semeval2018-vreg", "tweeteval-emotion", "wassa2024",
+        "ck48", "crema-d", "emodb", "empathetic-dialogues", "empathic-reactions", "fer2013-part", "goemotions", "isear",
+        "meld", "peld", "semeval2007-headlines", "semeval2018-ec", "semeval2018-vreg", "tweeteval-emotion", "wassa2024",
     ],
 )  # fmt: skip
 def test_splits_are_the_official_ones(name: str) -> None:
@@ -60,3 +61,24 @@ def test_peld_is_split_as_its_authors_split_it() -> None:
     assert first == [f"triple-{row}" for row in (3903, 3874, 1288, 1113, 42)]
     monica = next(p["Monica"] for p in loaded.personas.values() if "Monica" in p)
     assert [monica.traits[name] for name in TRAITS] == [0.713, 0.457, 0.457, 0.66, 0.511]
+
+
+@pytest.mark.parametrize(("name", "counts"), [("emodb", (10, 309, 618)), ("ravdess", (8, 456, 380))])
+def test_trials_over_the_acted_corpora(name: str, counts: tuple[int, int, int]) -> None:
+    if not (DATA / "speech-trials").is_dir():
+        pytest.skip("the trials are not here")
+    found = read_trials(DATA / "speech-trials", name)
+    targets = sum(trial.target for trial in found.trials)
+    assert (len(found.enrolments), targets, len(found.trials) - targets) == counts
+    men = here(name).speakers
+    for trial in found.trials:  # other speakers are of the same sex, so that sex alone does not tell
+        sexes = {
+            men[_speaker(name, path)].attributes["sex"] for path in (*found.enrolments[trial.enrolment], trial.test)
+        }
+        assert len(sexes) == 1
+        assert (DATA / trial.test).is_file()
+
+
+def _speaker(name: str, path: str) -> str:
+    stem = Path(path).stem
+    return stem[:2] if name == "emodb" else stem[-2:]

@@ -86,6 +86,7 @@ class Loaded:
         left_out: Reason → number of rows that are in the files and in no split.
         remarks: What was mended or is strange → number of rows, which are in a split all the same.
         personas: Group `dialogue` → speaker (track) → what is known of them.
+        speakers: Speaker (track) → what is known of them in all of the corpus, for example `attributes["sex"]`.
 
     Raises:
         FileError: If a split is empty, or two samples have one id.
@@ -96,6 +97,7 @@ class Loaded:
     left_out: Mapping[str, int] = field(default_factory=dict)
     remarks: Mapping[str, int] = field(default_factory=dict)
     personas: Mapping[str, Mapping[str, Persona]] = field(default_factory=dict)
+    speakers: Mapping[str, Persona] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         empty = next((split for split, rows in self.splits.items() if not rows), None)
@@ -185,13 +187,21 @@ def _replace(sample: Sample, gold: Timeline) -> Sample:
     return Sample(**{**vars(sample), "gold": gold})
 
 
-def one_hot(labels: Sequence[Sequence[str]], name: str) -> np.ndarray:
-    """Gold labels of each row as 0 and 1, shape (n, k) float32, on the scale `name`."""
+def one_hot(labels: Sequence[Sequence[str]], name: str, *, without: float = 0.0) -> np.ndarray:
+    """Gold labels of each row as 0 and 1, shape (n, k) float32, on the scale `name`.
+
+    Args:
+        labels: Those of each row.
+        name: Of the scale.
+        without: What rows without any label hold; NaN where that means that nobody judged.
+    """
     of = scale(name)
     out = np.zeros((len(labels), len(of)), np.float32)
     for row, chosen in enumerate(labels):
         for label in chosen:
             out[row, of.index(label)] = 1
+        if not chosen:
+            out[row] = without
     return out
 
 

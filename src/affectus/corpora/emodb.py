@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from affectus.corpora.base import Corpus, Loaded, Split, one_hot, with_gold
+from affectus.corpora.recordings import people, recordings
 from affectus.errors import FileError
 from affectus.sample import Media, Sample
 from affectus.taxonomy import Target
@@ -31,7 +33,8 @@ CORPUS = Corpus(
 )
 
 _LETTERS = {"W": "anger", "F": "happiness", "N": "neutral", "T": "sadness"}
-_OTHERS = {"L": "boredom", "E": "disgust", "A": "fear"}
+ALL_LETTERS = {**_LETTERS, "L": "boredom", "E": "disgust", "A": "fear"}
+_MEN = ("03", "10", "11", "12", "15")
 _NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[A-Z])(?P<version>[a-z])")
 
 
@@ -41,30 +44,45 @@ def load(folder: Path) -> Loaded:
     Raises:
         FileError: If there is no such file.
     """
+    return read(folder, CORPUS, SCALE, _LETTERS)
+
+
+def read(folder: Path, corpus: Corpus, scale_name: str, letters: Mapping[str, str]) -> Loaded:
+    """The recordings of some emotions.
+
+    Args:
+        folder: Holds the files or their folder `wav`.
+        corpus: What they are loaded as.
+        scale_name: Scale of the gold.
+        letters: Letter in the name → its label.
+
+    Raises:
+        FileError: If there is no such file, or one has a letter that no emotion of EMO-DB has.
+    """
     place = folder / "wav" if (folder / "wav").is_dir() else folder
     samples, labels, left_out = [], [], 0
-    for path in sorted(p for p in place.iterdir() if p.suffix.lower() in (".wav", ".flac")):
+    for path in recordings(place):
         name = _NAME.fullmatch(path.stem)
-        if name is None or name["emotion"] in _OTHERS:
+        if name is not None and name["emotion"] not in ALL_LETTERS:
+            raise FileError(f"{path.name!r} has emotion letter {name['emotion']!r}", allowed=" ".join(ALL_LETTERS))
+        if name is None or name["emotion"] not in letters:
             left_out += 1
             continue
-        if name["emotion"] not in _LETTERS:
-            raise FileError(f"{path.name!r} has emotion letter {name['emotion']!r}", allowed="W F N T L E A")
-        media = Media("audio", path=path)
         samples.append(
             Sample(
                 id=path.stem,
                 source=f"emodb/{path.name}",
-                media=media,
+                media=Media("audio", path=path),
                 track=name["speaker"],
                 language="de",
                 groups={"speaker": name["speaker"]},
             )
         )
-        labels.append([_LETTERS[name["emotion"]]])
+        labels.append([letters[name["emotion"]]])
     if not samples:
         raise FileError(f"{str(place)!r} holds no file of EMO-DB", allowed="names like 03a01Wa.wav")
     gold = with_gold(
-        samples, {SCALE: one_hot(labels, SCALE)}, perspective="intended", by="emodb actors", modality="voice"
+        samples, {scale_name: one_hot(labels, scale_name)}, perspective="intended", by="emodb actors", modality="voice"
     )
-    return Loaded(CORPUS, {"all": gold}, {"other emotions or other names": left_out})
+    sexes = {s.groups["speaker"]: "male" if s.groups["speaker"] in _MEN else "female" for s in gold}
+    return Loaded(corpus, {"all": gold}, {"other emotions or other names": left_out}, speakers=people(sexes))

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from affectus.corpora.base import Corpus, Loaded, one_hot, with_gold
+from affectus.corpora.recordings import people, recordings
 from affectus.errors import FileError
 from affectus.sample import Media, Sample
 from affectus.taxonomy import Target
@@ -41,7 +42,7 @@ def load(folder: Path) -> Loaded:
         FileError: If there is no such file.
     """
     samples, labels, left_out = [], [], 0
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".wav", ".flac")):
+    for path in recordings(folder, "**/*"):
         name = _NAME.fullmatch(path.stem)
         if name is None or name[2] != _SPEECH:
             left_out += 1
@@ -63,4 +64,5 @@ def load(folder: Path) -> Loaded:
     gold = with_gold(
         samples, {SCALE: one_hot(labels, SCALE)}, perspective="intended", by="ravdess actors", modality="voice"
     )
-    return Loaded(CORPUS, {"all": gold}, {"song or other names": left_out})
+    sexes = {s.groups["speaker"]: "male" if int(s.groups["speaker"]) % 2 else "female" for s in gold}
+    return Loaded(CORPUS, {"all": gold}, {"song or other names": left_out}, speakers=people(sexes))
