@@ -25,12 +25,12 @@ def normalised(vectors: np.ndarray) -> np.ndarray:
 
 
 def signed_distance(vectors: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Z · n, the distance from the plane through the origin; (…, f) and (f,) → (…)."""
+    """Distance z · n from the plane through the origin; (…, f) and (f,) → (…)."""
     return np.asarray(vectors, np.float64) @ np.asarray(normal, np.float64)
 
 
 def set_distance(vectors: np.ndarray, normal: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
-    """Z + (d − z · n) n: the signed distance becomes d, and what is orthogonal to n stays.
+    """Vectors z + (d − z · n) n: the signed distance becomes d, and what is orthogonal to n stays.
 
     Args:
         vectors: (…, f).
