@@ -43,6 +43,15 @@ def test_few_reflections_leave_most_directions_where_they_are() -> None:
     assert (kept < 1e-10).sum() >= 25
 
 
+def test_random_reflections_keep_the_cosine_that_is_documented() -> None:
+    torch.manual_seed(0)
+    x = F.normalize(torch.randn(4000, 24))
+    for count, kept in ((24, 0.124), (48, 0.0154)):
+        with torch.no_grad():
+            cosines = torch.stack([(Reflections(24, count)(x) * x).sum(1).mean() for _ in range(40)])
+        assert cosines.mean().item() == pytest.approx(kept, abs=0.04)
+
+
 def test_margin_by_hand() -> None:
     margin = AngularMargin(2, 2, margin=0.2, scale=10.0)
     margin.load_state_dict({"centres": torch.tensor([[1.0, 0.0], [0.0, 2.0]])})
@@ -72,7 +81,7 @@ def test_weights_multiply_terms() -> None:
 
 
 # -- a made task: speakers and emotions have directions of their own ---------------------------------------------------
-WIDTH, SPEAKERS, EACH = 48, 12, 24
+WIDTH, SPEAKERS, EACH = 48, 30, 12
 
 
 def voices(seed: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -101,8 +110,8 @@ def test_rotation_hides_speaker_and_emotion_and_compensation_restores_the_emotio
     x, speaker, emotion = voices(2)
 
     torch.manual_seed(0)
-    chain = Reflections(WIDTH, WIDTH)
-    trace = train_reflections(chain, known, who, steps=20)
+    chain = Reflections(WIDTH, 2 * WIDTH)
+    trace = train_reflections(chain, known, who, steps=30, batch=64, lr=0.1)
     assert np.mean(trace[-5:]) < 0.7 * np.mean(trace[:5])
     with torch.no_grad():
         moved = chain(torch.as_tensor(x, dtype=torch.float32)).double().numpy()

@@ -105,7 +105,7 @@ class MultiScale(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        norms = (spectral_norm, *(weight_norm for _ in range(SCALES - 1)))
+        norms: list[Callable[[nn.Module], nn.Module]] = [spectral_norm, *[weight_norm] * (SCALES - 1)]
         self.discriminators = nn.ModuleList(ScaleDiscriminator(norm) for norm in norms)
 
     def forward(self, wave: Tensor) -> list[Judged]:

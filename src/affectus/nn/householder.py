@@ -21,7 +21,8 @@ class Reflections(nn.Module):
     Args:
         width: Numbers in a vector.
         count: Reflections; their order is that of the rows of `vectors`. Fewer than `width` leave `width − count`
-            directions as they are, and with them what they say of the speaker.
+            directions as they are. With random rows a vector keeps a cosine of (1 − 2 / width)^count to itself on
+            average: 0.13 for as many as there are numbers, 0.02 for twice as many.
     """
 
     def __init__(self, width: int, count: int) -> None:
