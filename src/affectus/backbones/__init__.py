@@ -19,6 +19,7 @@ from affectus.backbones.onnx import session
 from affectus.backbones.refs import Reference, resolve
 
 if TYPE_CHECKING:
+    from affectus.backbones.sound import SoundEncoder
     from affectus.backbones.speech import SpeechEncoder
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "pretrained",
     "resolve",
     "session",
+    "sound_encoder",
     "speech_encoder",
     "text_encoder",
     "tokenizer",
@@ -45,3 +47,10 @@ def speech_encoder(ref: str | Path) -> SpeechEncoder:
     from affectus.backbones import speech  # imports torch
 
     return speech.speech_encoder(ref)
+
+
+def sound_encoder(ref: str | Path, *, keep: int | None = None) -> SoundEncoder:
+    """An encoder of speech, whether it hears the wave or its mel bands; see `affectus.backbones.sound`."""
+    from affectus.backbones import sound
+
+    return sound.sound_encoder(ref, keep=keep)

@@ -14,7 +14,7 @@ from affectus import assets
 from affectus.errors import CheckpointError, InputError
 
 Scheme = Literal["asset", "hf", "tiny", "folder"]
-FORMS = "asset:NAME, hf:ORG/NAME, tiny:bert, tiny:xlnet, tiny:whisper, tiny:llama, or a folder"
+FORMS = "asset:NAME, hf:ORG/NAME, tiny:bert (or xlnet, whisper, llama, wav2vec2, hubert, wavlm), or a folder"
 
 
 @dataclass(frozen=True)

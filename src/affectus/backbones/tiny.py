@@ -25,7 +25,8 @@ def model(kind: str) -> Any:
     """A random network of the kinds that `_MODELS` lists.
 
     `bert` is a `BertModel`, `xlnet` an `XLNetModel`, `whisper` a `WhisperForConditionalGeneration`, `llama` a
-    `LlamaForCausalLM`. All are 32 wide with two layers; the parameters are below 0.2 M.
+    `LlamaForCausalLM`; `wav2vec2`, `hubert` and `wavlm` are the encoders of waves. All are 32 wide with two layers; the
+    parameters are below 0.2 M.
     """
     check_option("the kind of tiny network", kind, _MODELS)
     with torch.random.fork_rng(devices=[]):
@@ -121,9 +122,19 @@ def _llama() -> Any:
     return LlamaForCausalLM(config)
 
 
+def _wave(kind: Any, **sizes: Any) -> Any:
+    from affectus.backbones.sound import Shape, random_encoder
+
+    small = {"channels": 24, "width": 32, "layers": 2, "heads": 2, "inner": 64, "dropout": 0.0, "layerdrop": 0.0}
+    return random_encoder(Shape(kind=kind, **small | sizes)).net
+
+
 _MODELS: dict[str, Callable[[], Any]] = {
     "bert": _bert,
     "xlnet": _xlnet,
     "whisper": _whisper,
     "llama": _llama,
+    "wav2vec2": lambda: _wave("wav2vec2"),
+    "hubert": lambda: _wave("hubert", norm="group", stable=False, bias=False),
+    "wavlm": lambda: _wave("wavlm", norm="group", stable=False, bias=False),
 }

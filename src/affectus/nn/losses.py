@@ -26,3 +26,36 @@ def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
     else:
         each = (logits - filled).square()
     return each[known].mean() if known.any() else logits.sum() * 0
+
+
+def concordance(predicted: Tensor, gold: Tensor) -> Tensor:
+    """Concordance correlation of each column (Lin 1989), with population moments; rows without gold (NaN) do not count.
+
+    2·cov(p, t) / (var p + var t + (mean p − mean t)²). A column in which everything is constant has 0.
+
+    Args:
+        predicted: (b, k).
+        gold: (b, k).
+
+    Returns:
+        (k,).
+    """
+    known = (~gold.isnan()).to(predicted.dtype)
+    count = known.sum(0).clamp(min=1)
+
+    def mean(values: Tensor) -> Tensor:
+        return (values * known).sum(0) / count
+
+    t = gold.nan_to_num(0.0)
+    p_mean, t_mean = mean(predicted), mean(t)
+    p, t = predicted - p_mean, t - t_mean
+    spread = mean(p.square()) + mean(t.square()) + (p_mean - t_mean).square()
+    return 2 * mean(p * t) / spread.clamp(min=torch.finfo(predicted.dtype).tiny)
+
+
+def concordance_loss(predicted: Tensor, gold: Tensor) -> Tensor:
+    """Mean over columns of 1 − `concordance`; columns without any gold do not count."""
+    columns = (~gold.isnan()).any(0)
+    if not columns.any():
+        return predicted.sum() * 0
+    return (1 - concordance(predicted, gold))[columns].mean()

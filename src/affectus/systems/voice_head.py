@@ -24,21 +24,16 @@ from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError, InputError
-from affectus.frontends.degrade import degrade
+from affectus.frontends.hearing import BLOCK, RATE, Heard, Sound, gold_of, hear, placed, sound
 from affectus.frontends.prosody import DESCRIPTORS, prosody
-from affectus.media import Fault
 from affectus.nn.fitted import Fitted
 from affectus.readout import read_out
-from affectus.sample import Item, Sample, Span, flatten
+from affectus.sample import Item, Sample, flatten
 from affectus.system import System
 from affectus.taxonomy import Target, map_scores, scale
 from affectus.timeline import Timeline
 
-RATE = 16_000  # Hz
 FRAME = 320  # samples of one encoder state = 20 ms
-SHORTEST = 0.3  # seconds; less speech carries no mood that could be read
-QUIET = 10 ** (-65 / 20)  # RMS of the loudest 25 ms below which there is silence
-ACTIVE = 1e-3  # power of active sound against the loudest 25 ms: within 30 dB
 MARGIN = 1600  # samples = 100 ms of what surrounds the sound are kept
 LOUDNESS = 10 ** (-20 / 20)  # RMS that active sound is brought to
 SPAN = 0.5  # seconds of the strongest stretch that is shown as evidence
@@ -72,29 +67,6 @@ class VoiceHeadConfig(Config):
     derived: tuple[str, ...] = ()
 
 
-class Heard(NamedTuple):
-    """What `decode` needs to know of one sample.
-
-    Args:
-        start: Second within the source at which the sample begins.
-        seconds: Length of the sample.
-        lead: Seconds of silence before the sound, which the encoder does not see.
-        flags: `silent`, `short`, or kinds of `Fault`.
-        degraded: Whether the wave was put into random recording conditions.
-    """
-
-    start: float
-    seconds: float
-    lead: float
-    flags: tuple[str, ...]
-    degraded: bool
-
-    @property
-    def readable(self) -> bool:
-        """Whether there is enough sound to say anything."""
-        return "silent" not in self.flags and "short" not in self.flags
-
-
 @dataclass(frozen=True)
 class VoiceCollate:
     """Samples → mel windows and prosody. With `rng` the waves are put into random recording conditions first.
@@ -125,12 +97,12 @@ class VoiceCollate:
             "owner": np.array([row for row, _ in windows], np.int64),
             "prosody": np.stack([values for _, values, _ in rows]),
         }
-        notes = [heard for _, _, heard in rows]
-        gold = {t.scale: _gold(samples, t.scale) for t in self.targets}
+        notes = [row for _, _, row in rows]
+        gold = {t.scale: gold_of(samples, t.scale) for t in self.targets}
         return Batch(
             inputs,
             {name: rows for name, rows in gold.items() if rows is not None},
-            [_placed(sample.span, heard) for sample, heard in zip(samples, notes, strict=True)],
+            [placed(sample.span, row) for sample, row in zip(samples, notes, strict=True)],
             notes,
         )
 
@@ -139,58 +111,25 @@ class VoiceCollate:
         return np.array_split(mel, count, axis=1)
 
     def _hear(self, sample: Sample, rng: np.random.Generator | None) -> tuple[np.ndarray, np.ndarray, Heard]:
-        faults: list[Fault] = []
-        wave = sample.wave(RATE, faults)
-        flags = [fault.kind for fault in faults if fault.kind != "silent"]
-        if not np.isfinite(wave).all():
-            flags.append("non-finite-replaced")
-            wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
-        if rng is not None:
-            wave = degrade(wave, rng)
-        length, (wave, first, sounding) = len(wave), _prepared(wave)
-        if not sounding:
-            flags.append("silent")
-        if sounding < SHORTEST:
-            flags.append("short")
-        start = sample.start if sample.start is not None else sample.media.start if sample.media else 0.0
-        heard = Heard(start, length / RATE, first / RATE, tuple(dict.fromkeys(flags)), rng is not None)
-        return backbones.log_mel(wave), prosody(wave), heard
+        wave, flags = hear(sample, rng)
+        found = sound(wave)
+        cut, first = _prepared(wave, found)
+        row = Heard.of(sample, len(wave), found, flags, lead=first / RATE, degraded=rng is not None)
+        return backbones.log_mel(cut), prosody(cut), row
 
 
-def _prepared(wave: np.ndarray) -> tuple[np.ndarray, int, float]:
-    """The wave without offset and without the silence around it, its active part at one loudness.
+def _prepared(wave: np.ndarray, found: Sound) -> tuple[np.ndarray, int]:
+    """The wave without the silence around it, its active part at one loudness, and the samples cut before it.
 
     Gain says more about the microphone than about the speaker, and silence more about the editor; the moments of the
     states depend on both.
-
-    Returns:
-        The wave, the number of samples cut before it, and the seconds of active sound.
     """
-    size = 400  # samples = 25 ms
-    wave = np.asarray(wave, np.float32)
-    if not len(wave):
-        return wave, 0, 0.0
-    wave = wave - wave.mean()
-    power = (np.pad(wave, (0, -len(wave) % size)).reshape(-1, size).astype(np.float64) ** 2).mean(1)
-    if power.max() < QUIET**2:
-        return wave, 0, 0.0
-    active = power > ACTIVE * power.max()
-    inside = np.flatnonzero(active)
-    first = max(0, inside[0] * size - MARGIN)
-    wave = wave[first : (inside[-1] + 1) * size + MARGIN] * (LOUDNESS / np.sqrt(power[active].mean()))
-    return wave.astype(np.float32), int(first), min(float(active.sum()) * size, len(wave)) / RATE
-
-
-def _gold(samples: Sequence[Sample], name: str) -> np.ndarray | None:
-    """Gold of all samples on a scale, (n, k); None unless every one has some."""
-    rows = [s.gold.scores(name)[0] for s in samples if s.gold is not None and name in s.gold.table.column_names]
-    return np.stack(rows) if rows and len(rows) == len(samples) else None
-
-
-def _placed(span: Span, heard: Heard) -> Span:
-    """The span with the times that the sound itself has, where the sample names none."""
-    start = heard.start if span.start is None else span.start
-    return span._replace(start=start, end=start + heard.seconds if span.end is None else span.end)
+    inside = np.flatnonzero(found.active)
+    if not len(inside):
+        return wave, 0
+    first = max(0, int(inside[0]) * BLOCK - MARGIN)
+    loudness = np.sqrt(found.power[found.active].mean())
+    return (wave[first : (inside[-1] + 1) * BLOCK + MARGIN] * (LOUDNESS / loudness)).astype(np.float32), first
 
 
 class HeldOut(NamedTuple):
