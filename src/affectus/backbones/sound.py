@@ -262,13 +262,12 @@ def freeze(encoder: SoundEncoder, trained: int | None) -> None:
     if trained > encoder.layers:
         raise ConfigError(f"trained is {trained}", allowed=f"up to {encoder.layers}, as many as there are layers")
     if trained == 0:
-        frozen = [encoder]
+        frozen: list[Any] = [encoder]
     elif isinstance(encoder, MelEncoder):
         frozen = [*convolutions, net.embed_positions, *net.layers[: encoder.layers - trained]]
     else:
         lower = net.encoder.layers[: encoder.layers - trained]
         frozen = [*convolutions, net.feature_projection, net.encoder.pos_conv_embed, *lower]
-    part: Any
     for part in frozen:
         part.requires_grad_(False)
         part.reference_hash = weight_hash(part)
