@@ -203,11 +203,23 @@ def table(faces: Faces) -> list[dict[str, Any]]:
     return rows
 
 
+PROTOCOLS = {
+    "ck48/10-fold-by-subject": "six expressions without contempt, all seven answers allowed; temperature and set "
+    "threshold fitted on nine folds, measured on the tenth, a subject in one fold; predictions pooled",
+    "ck48/10-fold-by-subject-without-neutral": "as ck48/10-fold-by-subject, the answer neutral excluded",
+    "ck48/whole": "six expressions without contempt, all seven answers allowed, nothing fitted",
+    "fer2013-part/val": "seven expressions of the pictures that the part calls val",
+}
+
+
 def figures(faces: Faces, web: Faces, readout: Readout) -> list[Measured]:
     split = f"{ck48.FOLDS} folds grouped by subject; fitted on nine, measured on the tenth"
+    folds, forced, whole, part = PROTOCOLS
     out: list[Measured] = []
 
-    def add(values: dict[str, Interval], data: str, split: str, n: int, note: str, headline: bool = False) -> None:
+    def add(
+        values: dict[str, Interval], protocol: str, data: str, split: str, n: int, note: str, headline: bool = False
+    ) -> None:
         for name, value in values.items():
             how = value.how.replace("groups", "subjects") if data == "CK+" else value.how
             out.append(
@@ -217,6 +229,7 @@ def figures(faces: Faces, web: Faces, readout: Readout) -> list[Measured]:
                     low=value.low,
                     high=value.high,
                     interval=how,
+                    protocol=protocol,
                     data=data,
                     split=split,
                     n=n,
@@ -228,27 +241,28 @@ def figures(faces: Faces, web: Faces, readout: Readout) -> list[Measured]:
     seven, six = out_of_fold(faces, SHIPPED, 7), out_of_fold(faces, SHIPPED, SIX)
     n = len(faces.labels)
     note = "six posed expressions without contempt; the reader may also answer neutral, which is then wrong"
-    add(intervals(seven.p, faces.labels, faces.subjects), "CK+", split, n, note, headline=True)
+    add(intervals(seven.p, faces.labels, faces.subjects), folds, "CK+", split, n, note, headline=True)
     cover = coverage_and_size(seven.sets, np.eye(7)[faces.labels])
     out.append(
         Measured(
             metric="coverage of 90 % sets",
             value=float(cover[0]),
+            protocol=folds,
             data="CK+",
             split=split,
             n=n,
             note=f"{cover[1]:.2f} labels a set on average",
         )
     )
-    add(intervals(six.p, faces.labels, faces.subjects), "CK+", split, n, "the answer neutral excluded")
+    add(intervals(six.p, faces.labels, faces.subjects), forced, "CK+", split, n, "the answer neutral excluded")
     plain = out_of_fold(faces, CORRECTIONS[0], 7)
-    add(intervals(plain.p, faces.labels, faces.subjects), "CK+", "all", n, "as packaged, before any correction")
+    add(intervals(plain.p, faces.labels, faces.subjects), whole, "CK+", "all", n, "as packaged, before any correction")
     p = readout.probabilities(web.logits[SHIPPED.flip])
     where = "its own val split, not the official test"
-    add(intervals(p, web.labels, None), "FER2013 part", where, len(p), TAINT)
+    add(intervals(p, web.labels, None), part, "FER2013 part", where, len(p), TAINT)
     plain_web = np.exp(web.logits[False])
     as_packaged = {"accuracy": bootstrap(accuracy, web.labels, plain_web.argmax(1), n=5000)}
-    add(as_packaged, "FER2013 part", where, len(p), f"as packaged; {TAINT}")
+    add(as_packaged, part, "FER2013 part", where, len(p), f"as packaged; {TAINT}")
     return out
 
 
@@ -285,6 +299,7 @@ def ship(folder: Path, readout: Readout, measured: list[Measured], recalls: str,
         consent="none for FER2013 (web search); CK+ subjects consented to research use",
         perspective="perceived: pictures were labelled by people who looked at them",
         figures=tuple(measured),
+        protocols=PROTOCOLS,
         calibration="log-probabilities of the face and its mirror image averaged; class frequencies of FER2013's "
         f"training part divided out (equal classes are assumed); one temperature (1/T = {readout.slope[0]:.3f}) and a "
         f"split-conformal threshold for 90 % sets fitted on all {measured[0].n} CK+ faces with six classes; figures "

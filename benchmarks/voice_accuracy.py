@@ -298,15 +298,23 @@ def stages(reader: VoiceHead, samples: Sequence[Sample]) -> dict[str, float]:
     return {stage: value / seconds for stage, value in spent.items()} | {"seconds of speech": seconds}
 
 
+PROTOCOLS = {
+    "emodb/nested-leave-one-speaker-out": "anger, happiness, neutral, sadness; fitted on nine speakers, measured on "
+    "the tenth, settings and calibration chosen within the nine; predictions pooled",
+    "ravdess/transfer": "angry, happy, neutral, sad of RAVDESS speech as the same four classes; nothing fitted on it",
+    "no-speech/synthetic": "noises, tones, chords, melodies, clicks and hum, which a reader of speech shall refuse",
+}
+
+
 def figures(outer: Outer, own: Outer, clean: Rows) -> tuple[dict[str, Measured], dict[str, Any]]:
     """What the card says of EMO-DB, and what the page says beside it."""
     split = "nested leave-one-speaker-out, ten speakers"
-    label, n = clean.label, len(clean.label)
+    (protocol, *_), label, n = PROTOCOLS, clean.label, len(clean.label)
     found: dict[str, Measured] = {}
 
     def add(key: str, metric: str, function: Any, *arrays: Any, **more: Any) -> None:
         interval = bootstrap(function, *arrays, groups=clean.speaker)
-        more = {"data": "EMO-DB, 4 classes", "split": split, "n": n} | more
+        more = {"protocol": protocol, "data": "EMO-DB, 4 classes", "split": split, "n": n} | more
         found[key] = Measured(
             metric=metric, value=interval.value, low=interval.low, high=interval.high, interval=interval.how, **more
         )
@@ -354,7 +362,9 @@ def transfer_figures(reader: VoiceHead, foreign: Rows, noises: Rows) -> tuple[di
     label, top, actor = np.array([shared[i] for i in foreign.label[known]]), p[known].argmax(1), foreign.speaker[known]
     kept = ~refused[known]
     note = "English, other actors and studio; calm counts as none of the four and is left out"
-    common = {"data": "RAVDESS speech, 8 actors", "split": "transfer, nothing fitted on it", "n": len(label)}
+    _, transferred, no_speech = PROTOCOLS
+    place = {"data": "RAVDESS speech, 8 actors", "split": "transfer, nothing fitted on it"}
+    common = {"protocol": transferred, **place, "n": len(label)}
     interval = bootstrap(uar, label, top, groups=actor)
     found = {
         "transfer": Measured(
@@ -378,8 +388,9 @@ def transfer_figures(reader: VoiceHead, foreign: Rows, noises: Rows) -> tuple[di
         )  # fmt: skip
     _, strange = transfer(reader, noises)
     found["strange"] = Measured(
-        metric="share refused as out of distribution", value=float(strange.mean()), data="sounds that are no speech",
-        split="synthetic: noises, tones, chords, melodies, clicks, hum", n=len(strange),
+        metric="share refused as out of distribution", value=float(strange.mean()), protocol=no_speech,
+        data="sounds that are no speech", split="synthetic: noises, tones, chords, melodies, clicks, hum",
+        n=len(strange),
     )  # fmt: skip
     extra = {
         "RAVDESS accuracy without abstention": accuracy(label, top),
@@ -402,7 +413,7 @@ def transfer_figures(reader: VoiceHead, foreign: Rows, noises: Rows) -> tuple[di
 def _line(m: Measured) -> dict[str, Any]:
     interval = f"{m.low:.3f}–{m.high:.3f}" if m.low is not None else ""
     row = {"metric": m.metric, "value": round(m.value, 3), "interval": interval}
-    return row | {"data": m.data, "split": m.split, "n": m.n, "note": m.note}
+    return row | {"protocol": m.protocol, "data": m.data, "split": m.split, "n": m.n, "note": m.note}
 
 
 def card(reader: VoiceHead, measured: Sequence[Measured], cost: str) -> CheckpointCard:
@@ -422,6 +433,7 @@ def card(reader: VoiceHead, measured: Sequence[Measured], cost: str) -> Checkpoi
         consent=corpus.consent,
         perspective=f"intended: {corpus.perspective_source}",
         figures=tuple(measured),
+        protocols=PROTOCOLS,
         calibration="temperature, 90 % conformal threshold, limit of the distance (5 % of familiar speech is refused), "
         "fitted on outputs for speakers that each fit left out",
         limits=(

@@ -8,7 +8,7 @@ def example(found, rng, n=60, k=2):
     kind = found.kinds[0]
     if found.gold == "scores":
         gold = rng.dirichlet(np.ones(5), n)
-        return gold, gold
+        return gold, gold if found.predicted == "scores" else np.stack([gold - 0.01, gold + 0.01], -1)
     if kind == "one-of":
         gold = rng.integers(0, k, n)
         return gold, gold if found.predicted == "labels" else np.eye(k)[gold]

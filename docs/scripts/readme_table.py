@@ -37,11 +37,12 @@ SPEED: dict[str, tuple[str, ...]] = {
 
 def readers() -> str:
     """A row for each shipped reader, with the figures that its card calls its headline."""
-    lines = ["| reader | reads | measured | on | licence of weights |", "|---|---|---|---|---|"]
+    lines = ["| reader | reads | measured | by protocol | licence of weights |", "|---|---|---|---|---|"]
     for card in shipped():
         known = [f for f in card.figures if f.headline]
         measured = "<br>".join(f"{f.metric} {figure(f)}" for f in known)
-        where = "<br>".join(f"{f.data}, {f.split}, n = {f.n:,}" + (f"; {f.note}" if f.note else "") for f in known)
+        told = [f"`{f.protocol}`: {f.split}, n = {f.n:,}" + (f"; {f.note}" if f.note else "") for f in known]
+        where = "<br>".join(told)
         reads = f"{card.modality}, {card.perspective.split(':')[0]}"
         lines.append(f"| `{card.name}` | {reads} | {measured} | {where} | {card.licence} |")
     return "\n".join(lines) if len(lines) > 2 else "This copy carries no trained readers."

@@ -57,6 +57,7 @@ class Measured:
     Args:
         metric: For example `macro-F1`.
         value: The figure.
+        protocol: Name of the protocol, `corpus/name`; `affectus protocols` or the card says what it is.
         low: Lower end of the interval.
         high: Upper end of the interval.
         interval: How the interval was made, for example `bootstrap 10000, 95 %`.
@@ -70,6 +71,7 @@ class Measured:
 
     metric: str
     value: float
+    protocol: str
     data: str
     split: str
     n: int
@@ -95,6 +97,7 @@ class CheckpointCard:
         consent: Consent class of the people in the training data.
         perspective: Whose feeling is read, and where that is written.
         figures: What was measured.
+        protocols: Name of each protocol of the figures → what it is, in one line.
         calibration: How the probabilities were calibrated.
         limits: Known limits.
         cost: Seconds and memory on a stated machine.
@@ -118,6 +121,7 @@ class CheckpointCard:
     parameters: int
     size_mb: float
     made: str
+    protocols: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write `card.json` and its readable twin `README.md`."""
@@ -137,7 +141,8 @@ class CheckpointCard:
         """
         try:
             row: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-            row["figures"] = tuple(Measured(**figure) for figure in row["figures"])
+            # Cards of a user's own from before figures named their protocol are read all the same.
+            row["figures"] = tuple(Measured(**{"protocol": "not recorded", **figure}) for figure in row["figures"])
             row["limits"] = tuple(row["limits"])
             return cls(**row)
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -151,11 +156,14 @@ class CheckpointCard:
         for label in ("system", "modality", "perspective", "data", "consent", "licence", "calibration", "cost", "made"):
             lines.append(f"- **{label}**: {getattr(self, label)}")
         lines += [f"- **parameters**: {self.parameters:,} ({self.size_mb:.1f} MB)", "", "## Measured", ""]
-        lines += ["| metric | value | interval | data | split | n | note |", "|---|---|---|---|---|---|---|"]
+        lines += ["| metric | value | interval | protocol | data | split | n | note |", "|---" * 8 + "|"]
         for f in self.figures:
             interval = f"{f.low:.3f}–{f.high:.3f}" if f.low is not None and f.high is not None else ""
             interval += f" ({f.interval})" if f.interval else ""
             note = f.note if f.verified else f"published, not run here; {f.note}".rstrip("; ")
-            lines.append(f"| {f.metric} | {f.value:.3f} | {interval} | {f.data} | {f.split} | {f.n} | {note} |")
+            place = f"{f.protocol} | {f.data} | {f.split} | {f.n} | {note}"
+            lines.append(f"| {f.metric} | {f.value:.3f} | {interval} | {place} |")
+        if self.protocols:
+            lines += ["", "## Protocols", ""] + [f"- `{name}`: {told}" for name, told in self.protocols.items()]
         lines += ["", "## Limits", ""] + [f"- {limit}" for limit in self.limits]
         return "\n".join(lines) + "\n"

@@ -129,9 +129,10 @@ def write(timeline, path, **more):
 
 # -- the page ----------------------------------------------------------------------------------------------------------
 def test_what_a_reader_should_find(tmp_path):
-    figure = Measured(metric="UAR", value=0.9, low=0.87, high=0.93, interval="bootstrap", data="EMO-DB",
-                      split="speakers", n=300, headline=True, note="acted speech")  # fmt: skip
-    hidden = Measured(metric="loss", value=0.1, data="x", split="y", n=1)
+    figure = Measured(metric="UAR", value=0.9, low=0.87, high=0.93, interval="bootstrap",
+                      protocol="emodb/speakers", data="EMO-DB", split="speakers", n=300, headline=True,
+                      note="acted speech")  # fmt: skip
+    hidden = Measured(metric="loss", value=0.1, protocol="x/y", data="x", split="y", n=1)
     timeline = clip()
     place = next(m.place for m in key_moments(timeline) if m.lane.timed)
     page = write(
@@ -143,7 +144,8 @@ def test_what_a_reader_should_find(tmp_path):
         thumbnails={place: b"\xff\xd8jpeg"},
     )
     for wanted in (
-        "talk.mp4", "20 s", "2 persons", "UAR 0.900 (0.870–0.930)", "EMO-DB, speakers, n = 300", "acted speech",
+        "talk.mp4", "20 s", "2 persons", "UAR 0.900 (0.870–0.930)",
+        "EMO-DB, speakers, n = 300; protocol emodb/speakers", "acted speech",
         "No measured accuracy is known for this reader", "person-1", "Key moments", "I really miss her",
         "it is empty", "record it again", "German only.", "paid actors", "prohibited practice", "no diagnosis",
         "derived:valence-arousal", "fps",
@@ -197,7 +199,9 @@ def test_names_and_texts_can_not_run(tmp_path, many):
             readings(spans, peaked(*[JOY, FEAR, 2] * 5), "text", ATTACK, text=[ATTACK] * 15,
                      evidence=[evidence] * 15, flags=[[ATTACK]] * 15)
         )  # fmt: skip
-    odd = Measured(metric=ATTACK, value=0.5, data=ATTACK, split=ATTACK, n=1, headline=True, note=ATTACK)
+    odd = Measured(
+        metric=ATTACK, value=0.5, protocol=ATTACK, data=ATTACK, split=ATTACK, n=1, headline=True, note=ATTACK
+    )
     page = write(
         Timeline.concat(parts),
         tmp_path,

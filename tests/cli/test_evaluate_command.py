@@ -34,6 +34,25 @@ def test_json_holds_figures_with_their_whole_protocol(run, data, tmp_path):
     assert json.loads(stored.read_text()) == row
 
 
+def test_figures_of_probability_are_asked_for_by_name(run, data):
+    options = ("--on", "tweeteval-emotion", "--data", data, "--bootstrap", 0, "--quiet", "--json")
+    code, out, _ = run("evaluate", "vader", *options, "--also", "macro_auc", "--also", "brier")
+    metrics = json.loads(out)["metrics"]
+    assert code == 0
+    assert list(metrics) == ["macro_f1", "accuracy", "macro_auc", "brier"]
+    assert metrics["macro_auc"]["value"] == 1
+    assert 0 < metrics["brier"]["value"] < 0.5
+    for name, said in {
+        "auc": "macro_auc",
+        "pearson": "no figure of label",
+        "brir": "brier",
+        "set_size": "no conf",
+    }.items():
+        code, _, error = run("evaluate", "vader", *options, "--also", name)
+        assert code == 2
+        assert said in error
+
+
 def test_text_says_protocol_and_split_and_a_report_is_written(run, data, tmp_path):
     options = ("--on", "tweeteval-emotion", "--data", data / "tweeteval-emotion", "--bootstrap", 0, "--quiet")
     code, out, _ = run("evaluate", "vader", *options, "--split", "dev", "--report", tmp_path / "page.html")

@@ -8,8 +8,11 @@ import torch
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 from transformers import BertConfig, BertForSequenceClassification
 
+from affectus.corpora.base import Loaded, corpus, with_gold
 from affectus.errors import ConfigError, FileError, InputError, ScaleError, UnknownName
-from affectus.evaluation import auc
+from affectus.evaluation import METRICS, auc
+from affectus.evaluation.evaluate import evaluate
+from affectus.readout import read_out
 from affectus.registry import build, load
 from affectus.sample import Sample
 from affectus.systems.hidden_anger import (
@@ -28,7 +31,6 @@ from affectus.systems.hidden_anger import (
 from affectus.taxonomy import Scale, Target, register_scale, scale
 from affectus.testing import FAST, run_check
 from affectus.timeline import Timeline, align
-from affectus.training.measuring import measure
 from affectus.training.sampling import balanced
 
 EMOTIONS = scale("wrime-8").labels
@@ -341,21 +343,28 @@ def test_word_vectors(tmp_path) -> None:
 
 
 # -- measuring and drawing ---------------------------------------------------------------------------------------------
-def test_auc_with_ties_is_that_of_scikit_learn_and_stands_on_the_card() -> None:
+def test_auc_with_ties_is_that_of_scikit_learn_and_a_protocol_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     gold, score = rng.random(200) < 0.2, rng.integers(0, 6, 200)
-    logits = np.stack([np.zeros(200), score - 3.0], 1)
-    labels = np.eye(2)[gold.astype(int)]
-    measured = measure(SYSTEM.readouts[0], logits, labels, data="x", split="y", resamples=50)
-    figures = {f.metric: f for f in measured}
-    assert figures["AUC of hidden"].value == pytest.approx(roc_auc_score(gold, score))
-    at = {(f.metric, f.note.split()[5]): f.value for f in measured if f.note.startswith("decided from")}
+    told = {f"{i}": np.array([0.0, s - 3.0], np.float32) for i, s in enumerate(score)}
+    posts = [Sample(id=f"{i}", source="w", text=f"{i}", groups={"author": f"{i % 40}"}) for i in range(200)]
+    posts = with_gold(posts, {"hidden-2": np.eye(2)[gold.astype(int)]}, perspective="felt", by="rule", modality="text")
+    loaded = Loaded(replace(corpus("wrime"), targets=(HIDDEN,)), {"test": posts})
+
+    def read(items: list[Sample]) -> Timeline:
+        logits = np.stack([told[item.text] for item in items])
+        return read_out([s.span for s in items], {"hidden-2": logits}, SYSTEM.readouts, by="x", modality="text")
+
+    monkeypatch.setattr(SYSTEM, "read", read)
+    found = evaluate(SYSTEM, loaded, also=[n for n, m in METRICS.items() if m.two], resamples=50, strict=False)
+    figures = {name: value.value for name, value in found.result.metrics.items()}
+    assert found.result.protocol.title == "wrime/hidden-anger"
+    assert next(iter(figures)) == "auc"
+    assert figures["auc"] == pytest.approx(roc_auc_score(gold, score))
     for bar in (0.25, 0.5, 0.75):
         decided = 1 / (1 + np.exp(-(score - 3.0))) >= bar
-        assert at["precision of hidden", f"{bar:g}"] == pytest.approx(precision_score(gold, decided))
-        assert at["recall of hidden", f"{bar:g}"] == pytest.approx(recall_score(gold, decided))
-    few = measure(SYSTEM.readouts[0], logits[:20], np.eye(2)[[1] + [0] * 19], data="x", split="y", resamples=50)
-    assert "AUC of hidden" not in {f.metric for f in few}
+        assert figures[f"precision_at_{bar}"] == pytest.approx(precision_score(gold, decided))
+        assert figures[f"recall_at_{bar}"] == pytest.approx(recall_score(gold, decided))
 
 
 def test_the_balanced_sampler_draws_as_many_hidden_as_open() -> None:

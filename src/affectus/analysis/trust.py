@@ -34,7 +34,7 @@ class Figure:
         metric: Name of the metric.
         text: Value with its interval.
         bar: Drawing, for figures between 0 and 1.
-        data: On what it was measured.
+        data: On what it was measured, and by which protocol.
         note: What else must be said.
     """
 
@@ -100,7 +100,7 @@ def _figure(measured: Measured) -> Figure:
         metric=measured.metric,
         text=text,
         bar=figure_bar(measured.value, low, high) if share else None,
-        data=f"{measured.data}, {measured.split}, n = {measured.n:,}",
+        data=f"{measured.data}, {measured.split}, n = {measured.n:,}; protocol {measured.protocol}",
         note="; ".join(note for note in notes if note),
     )
 

@@ -53,7 +53,7 @@ def _checkpoints() -> list[dict[str, Any]]:
             rows.append({"checkpoint": name, "system": "", "title": "no card", "known": "", "folder": str(folder)})
             continue
         headline = [f for f in getattr(card, "figures", ()) if f.headline]
-        known = f"{headline[0].metric} {headline[0].value:.3f} on {headline[0].data}" if headline else ""
+        known = f"{headline[0].metric} {headline[0].value:.3f} on {headline[0].protocol}" if headline else ""
         rows.append(
             {"checkpoint": name, "system": card.system, "title": card.title, "known": known, "folder": str(folder)}
         )

@@ -31,6 +31,10 @@ Across = Annotated[
         show_default=False,
     ),
 ]
+Also = Annotated[
+    list[str] | None,
+    typer.Option("--also", help="A figure besides the protocol's, such as auc. May be repeated.", show_default=False),
+]
 Resamples = Annotated[int, typer.Option("--bootstrap", min=0, help="Resamples of the intervals; 0: no intervals.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of the resamples.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
@@ -43,6 +47,7 @@ def evaluate(
     split: Split = None,
     data: Data = None,
     across: Across = None,
+    also: Also = None,
     bootstrap: Resamples = 10_000,
     seed: Seed = 0,
     store: Annotated[
@@ -74,6 +79,7 @@ def evaluate(
             protocol=protocol,
             split=split,
             asked=across or (),
+            also=also or (),
             resamples=bootstrap,
             seed=seed,
             folder=None if weightless(name) else find(name),

@@ -75,6 +75,11 @@ class Corpus:
     folders: tuple[str, ...] = ()
     obtain: str = ""
 
+    @property
+    def published(self) -> bool:
+        """Whether it is one that others have too; a table of one's own is told by no files."""
+        return bool(self.files)
+
 
 @dataclass(frozen=True, eq=False)
 class Loaded:

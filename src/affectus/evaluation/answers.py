@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -169,11 +169,22 @@ class Answers:
             to be the mean of the others.
         abstained: Rows on which the reader gave scores but refused to decide. Where one label is compared, the highest
             counts all the same.
+        scores: (n, k) probabilities of the labels, quantities or shares; NaN in rows without an answer.
+        sets: (n, k) conformal sets, or (n, k, 2) both ends of each level, where the reader gives them on its own scale.
     """
 
     values: np.ndarray
     silent: int = 0
     abstained: int = 0
+    scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    sets: np.ndarray | None = None
+
+    def filled(self) -> np.ndarray | None:
+        """The scores, with the mean of the others in rows without an answer; None if there is no answer at all."""
+        silent = np.isnan(self.scores).any(1)
+        if silent.all():
+            return None
+        return np.where(silent[:, None], self.scores[~silent].mean(0), self.scores)
 
 
 def answers(protocol: Protocol, reads: Reads, reading: Timeline, rows: np.ndarray) -> Answers:
@@ -188,28 +199,66 @@ def answers(protocol: Protocol, reads: Reads, reading: Timeline, rows: np.ndarra
     Raises:
         InputError: If the reading holds another number of rows than were asked for.
     """
-    parts = [_on(protocol, str(reads.route(name)), name, reading)[rows] for name in protocol.scales]
-    values = np.concatenate(parts, 1)
+    routes = {name: str(reads.route(name)) for name in protocol.scales}
+    scores = np.concatenate([_scores(routes[name], name, reading)[rows] for name in protocol.scales], 1)
     abstained = sum(any(f.startswith(ABSTAINED) for f in flags or ()) for flags in reading.column("flags")[rows])
-    if protocol.compare in LABELS:
-        if protocol.compare == "label":
-            values = _one(values, protocol)
-        return Answers(values, int((~values.any(1)).sum()) if protocol.compare == "label" else 0, abstained)
-    silent = np.isnan(values).any(1)
-    if silent.all():
-        raise InputError("the reader has no answer for any row")
-    values = np.where(silent[:, None], values[~silent].mean(0), values)
-    return Answers(values.astype(float), int(silent.sum()), abstained)
+    if protocol.compare == "label":
+        values = _one(scores, protocol)
+        given = Answers(values, int((~values.any(1)).sum()), abstained, _probable(scores, protocol))
+    elif protocol.compare == "labels":
+        values = np.concatenate([_several(protocol, routes[name], name, reading)[rows] for name in protocol.scales], 1)
+        given = Answers(values, 0, abstained, _probable(scores, protocol))
+    else:
+        given = Answers(scores, int(np.isnan(scores).any(1).sum()), abstained, scores)
+        filled = given.filled()
+        if filled is None:
+            raise InputError("the reader has no answer for any row")
+        given = replace(given, values=filled)
+    own = all(source == name for name, source in routes.items())
+    return replace(given, sets=_sets(protocol, reads, given, reading, rows)) if own else given
 
 
-def _on(protocol: Protocol, source: str, name: str, reading: Timeline) -> np.ndarray:
-    """Scores on a compared scale; decided labels (n, k) where several may hold."""
+def _scores(source: str, name: str, reading: Timeline) -> np.ndarray:
     scores = reading.scores(source)
-    if protocol.compare != "labels" or protocol.threshold is not None:
-        mapped = scores if source == name else derive(scores, source, name)
-        return mapped if protocol.threshold is None else np.nan_to_num(mapped) >= protocol.threshold
+    return np.array(scores if source == name else derive(scores, source, name), float)
+
+
+def _several(protocol: Protocol, source: str, name: str, reading: Timeline) -> np.ndarray:
+    """Decided labels on a compared scale, (n, k) booleans."""
+    if protocol.threshold is not None:
+        return np.nan_to_num(_scores(source, name, reading)) >= protocol.threshold
     decided = membership([row or () for row in reading.column(f"{source}.labels")], scale(source).labels)
     return decided if source == name else np.nan_to_num(map_scores(decided.astype(np.float32), source, name)) > 0
+
+
+def _probable(scores: np.ndarray, protocol: Protocol) -> np.ndarray:
+    """Probabilities of the compared labels; 0 for one that is no possible answer."""
+    possible = np.isin(protocol.labels("all"), protocol.labels(protocol.answers))
+    return np.clip(np.where(possible | np.isnan(scores), scores, 0.0), 0, 1)
+
+
+def _sets(protocol: Protocol, reads: Reads, given: Answers, reading: Timeline, rows: np.ndarray) -> np.ndarray | None:
+    """Conformal sets or intervals that the reader gives on the compared scales; None where it has none."""
+    if protocol.compare == "levels":
+        if not all(name in reads.margins for name in protocol.scales):
+            return None
+        ends = [_ends(given.values, protocol, reads, side) for side in (-1, 1)]
+        return np.stack(ends, -1)
+    columns = [f"{name}.set" for name in protocol.scales]
+    if protocol.compare == "profiles" or not set(columns) <= set(reading.table.column_names):
+        return None
+    parts = []
+    for name, column in zip(protocol.scales, columns, strict=True):
+        held = [row if row is not None else () for row in reading.column(column)[rows]]
+        parts.append(membership(held, scale(name).labels))
+    return np.concatenate(parts, 1)
+
+
+def _ends(values: np.ndarray, protocol: Protocol, reads: Reads, side: int) -> np.ndarray:
+    """One end of each level's interval, within the range of its scale."""
+    margins = np.concatenate([reads.margins[name] for name in protocol.scales])
+    edges = [scale(name).high if side > 0 else scale(name).low for name in protocol.scales for _ in scale(name).labels]
+    return (np.minimum if side > 0 else np.maximum)(values + side * margins, edges)
 
 
 def _one(scores: np.ndarray, protocol: Protocol) -> np.ndarray:

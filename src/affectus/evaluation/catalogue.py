@@ -48,11 +48,13 @@ class Metric:
         kinds: Kinds of scale that it fits.
         gold: `labels`: (n,) class numbers on one-of scales, (n, k) zeros and ones on any-of scales. `scores`: (n, k)
             values, for example shares of votes or levels.
-        predicted: `labels`: what was decided, in the form of gold. `scores`: (n, k) probabilities or levels.
+        predicted: `labels`: what was decided, in the form of gold. `scores`: (n, k) probabilities or levels. `sets`:
+            (n, k) booleans, the conformal set of each item, or (n, k, 2), both ends of each level.
         higher: Whether more is better.
         best: The value of a perfect reader.
         resampled: Whether a bootstrap interval is meaningful. Resampling repeats items, which inflates a calibration
             error, so that its interval would lie above its value.
+        two: Whether it is only for scales of two labels, of which the second is the one that is looked for.
         note: What has to be said wherever the figure is printed.
     """
 
@@ -61,10 +63,11 @@ class Metric:
     function: Figure
     kinds: tuple[Kind, ...]
     gold: Literal["labels", "scores"]
-    predicted: Literal["labels", "scores"]
+    predicted: Literal["labels", "scores", "sets"]
     higher: bool = True
     best: float = 1.0
     resampled: bool = True
+    two: bool = False
     note: str = ""
 
     def __call__(self, gold: Any, predicted: Any) -> float:
@@ -80,8 +83,18 @@ def _brier(gold: Any, probabilities: Any) -> float:
     return metrics.brier(probabilities, gold)
 
 
+def _set_coverage(gold: Any, sets: Any) -> float:
+    return metrics.set_coverage(sets, gold)
+
+
+def _set_size(gold: Any, sets: Any) -> float:
+    return metrics.set_size(sets, gold)
+
+
 _decided: dict[str, Any] = {"gold": "labels", "predicted": "labels"}
 _scored: dict[str, Any] = {"gold": "labels", "predicted": "scores"}
+_two: dict[str, Any] = {**_scored, "kinds": ("one-of",), "two": True}
+_sets: dict[str, Any] = {"gold": "labels", "predicted": "sets"}
 _profile: dict[str, Any] = {"kinds": ("one-of",), "gold": "scores", "predicted": "scores"}
 _level: dict[str, Any] = {"kinds": ("level",), "gold": "scores", "predicted": "scores"}
 _error: dict[str, Any] = {"higher": False, "best": 0.0}
@@ -94,15 +107,22 @@ _ALL = (
     Metric("accuracy", "accuracy", metrics.accuracy, _discrete, **_decided),
     Metric("uar", "UAR", metrics.uar, ("one-of",), **_decided),
     Metric("jaccard", "Jaccard", metrics.jaccard, ("any-of",), **_decided),
-    Metric("auc", "AUC", ranking.auc, ("one-of",), note="two labels; the second is the positive one", **_scored),
-    Metric("average_precision", "average precision", ranking.average_precision, ("one-of",),
-           note="two labels; the second is the positive one", **_scored),
+    Metric("auc", "AUC", ranking.auc, note="how well the probability ranks, whatever is decided", **_two),
+    Metric("average_precision", "average precision", ranking.average_precision, note="by chance the label's share",
+           **_two),
+    *(Metric(f"{name}_at_{bar:g}", f"{name} at {bar:g}", partial(function, bar=bar),
+             note=f"decided from a probability of {bar:g} upwards", **_two)
+      for bar in (0.25, 0.5, 0.75)
+      for name, function in (("precision", ranking.precision_at), ("recall", ranking.recall_at))),
     Metric("macro_auc", "macro AUC", ranking.macro_auc, _discrete, note="each label against the rest", **_scored),
     Metric("macro_average_precision", "mAP", ranking.macro_average_precision, _discrete,
            note="each label against the rest", **_scored),
     Metric("ece_top_label", "ECE of the top label", _ece, _discrete, resampled=False,
-           note="15 bins of equal width", **_scored, **_error),
+           note="15 bins; the highest label's probability against gold", **_scored, **_error),
     Metric("brier", "Brier score", _brier, _discrete, **_scored, **_error),
+    Metric("set_coverage", "conformal coverage", _set_coverage, _discrete,
+           note="covered means that all gold labels are in the set", **_sets),
+    Metric("set_size", "mean size of the conformal set", _set_size, _discrete, higher=False, **_sets),
     Metric("acc_at_1", "Acc@1", profiles.acc_at_1, **_profile),
     Metric("ap_document", "AP by document", profiles.ap_document, **_profile),
     Metric("ap_document_official", "AP by document, official form", partial(profiles.ap_document, form="official"),
@@ -124,6 +144,8 @@ _ALL = (
     Metric("ccc", "CCC", MeanOverLabels(metrics.ccc), **_level),
     Metric("rmse", "RMSE", MeanOverLabels(metrics.rmse), **_level, **_error),
     Metric("mae", "MAE", MeanOverLabels(metrics.mae), **_level, **_error),
+    Metric("interval_coverage", "conformal coverage", metrics.interval_coverage, ("level",), gold="scores",
+           predicted="sets", note="covered means that gold is within the margin"),
 )  # fmt: skip
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}

@@ -240,7 +240,7 @@ def _gaps(
     for figure in figures(of):
         if not figure.metric.resampled:
             continue
-        sides = {name: (m.cases.gold, m.answers.values) for name, m in found.items()}
+        sides = {name: (m.cases.gold, m.answers) for name, m in found.items()}
         drawn = {name: draws.replicates(figure, *pair) for name, pair in sides.items()}
         values = {name: draws.value(figure, *pair) for name, pair in sides.items()}
         gaps = [

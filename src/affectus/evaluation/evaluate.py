@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from affectus.errors import InputError
 from affectus.evaluation.answers import Answers, Cases, answers, cases
 from affectus.evaluation.figures import Draws, figures
 from affectus.evaluation.intervals import percentiles
-from affectus.evaluation.protocols import Protocol, Reads, across, choose
+from affectus.evaluation.protocols import OWN, Protocol, Reads, across, choose
 from affectus.evaluation.results import Result, Value
 from affectus.progress import task
 from affectus.provenance import environment, fingerprint
@@ -52,27 +53,46 @@ def read_items(reader: Any, items: Sequence[Item]) -> tuple[Timeline, float]:
     return Timeline.concat(parts), time.perf_counter() - started
 
 
-def values(protocol: Protocol, compared: Cases, given: Answers, draws: Draws) -> dict[str, Value]:
+def values(protocol: Protocol, compared: Cases, given: Answers, draws: Draws, strict: bool = True) -> dict[str, Value]:
     """Every figure of the protocol with its interval.
+
+    Args:
+        protocol: Names the figures.
+        compared: Gold.
+        given: What the reader answered.
+        draws: How items are resampled.
+        strict: Whether an undefined figure is an error; else it is left out, as are intervals of figures that are
+            undefined in too many resamples.
 
     Raises:
         InputError: If a figure is undefined.
     """
-    out, sides = {}, (compared.gold, given.values)
-    wanted = figures(protocol)
+    out, wanted = {}, figures(protocol)
     with task("resampling", len(wanted) if draws.count else 0) as advance:
         for of in wanted:
-            value = draws.value(of, *sides)
-            if np.isnan(value):
+            value = draws.value(of, compared.gold, given)
+            if np.isnan(value) and strict:
                 raise InputError(
                     f"{of.title} of {protocol.title!r} is undefined",
-                    remedy="the answers or the gold are one and the same throughout, or in a fold",
+                    remedy="the reader gives no conformal sets"
+                    if of.metric.predicted == "sets" and given.sets is None
+                    else "the answers or the gold are one and the same throughout, or in a fold",
                 )
-            known = draws.count and of.metric.resampled
-            low, high = percentiles(draws.replicates(of, *sides)) if known else (None, None)
-            out[of.key] = Value(value=value, low=low, high=high, n=len(compared.gold))
+            if not np.isnan(value):
+                known = draws.count and of.metric.resampled
+                low, high = _interval(draws.replicates(of, compared.gold, given), strict) if known else (None, None)
+                out[of.key] = Value(value=value, low=low, high=high, n=len(compared.gold))
             advance(1)
     return out
+
+
+def _interval(replicates: np.ndarray, strict: bool) -> tuple[float, float] | tuple[None, None]:
+    try:
+        return percentiles(replicates)
+    except InputError:
+        if strict:
+            raise
+        return None, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +103,11 @@ class Measurement:
         result: The figures.
         cases: Gold.
         answers: What the reader answered.
-        reading: What the reader read, all columns.
     """
 
     result: Result
     cases: Cases
     answers: Answers
-    reading: Timeline
 
 
 def evaluate(
@@ -99,10 +117,12 @@ def evaluate(
     protocol: str | Protocol | None = None,
     split: str | None = None,
     asked: Iterable[str] = (),
+    also: Iterable[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
     folder: Path | None = None,
     name: str = "",
+    strict: bool = True,
 ) -> Measurement:
     """Measure a reader on a corpus.
 
@@ -112,17 +132,19 @@ def evaluate(
         protocol: A protocol or its name; None takes the first of the corpus that the reader can serve.
         split: Another split than the protocol's.
         asked: Comparisons across perspectives that are wanted, `reader:gold`.
+        also: Names of figures besides those of the protocol.
         resamples: Of the bootstrap; 0 gives no intervals.
         seed: Of the resamples.
         folder: The checkpoint, whose hash is stored.
         name: What the reader is called in the result; its own name by default.
+        strict: As in `values`.
 
     Raises:
         UnknownName: If there is no such protocol or split.
         InputError: If the reader can't serve the protocol, perspectives differ unasked, or nothing can be compared.
     """
     reads = Reads.of(reader)
-    of = agreed(loaded, reads, protocol, split, asked)
+    of = agreed(loaded, reads, protocol, split, asked, also)
     compared = cases(of, loaded)
     reading, seconds = read_items(reader, compared.items)
     given = answers(of, reads, reading, compared.rows)
@@ -130,7 +152,7 @@ def evaluate(
     result = Result(
         name=name or reader.name,
         protocol=of,
-        metrics=values(of, compared, given, draws),
+        metrics=values(of, compared, given, draws, strict),
         checkpoint=fingerprint(folder) if folder else "",
         system=getattr(reader, "variant", ""),
         data=CheckpointCard.load(folder).data if folder and (folder / "card.json").is_file() else "",
@@ -143,14 +165,23 @@ def evaluate(
         environment=environment(),
         date=datetime.now(UTC).date().isoformat(),
     )
-    return Measurement(result, compared, given, reading)
+    return Measurement(result, compared, given)
 
 
 def agreed(
-    loaded: Loaded, reads: Reads, protocol: str | Protocol | None, split: str | None, asked: Iterable[str]
+    loaded: Loaded,
+    reads: Reads,
+    protocol: str | Protocol | None,
+    split: str | None,
+    asked: Iterable[str],
+    also: Iterable[str] = (),
 ) -> Protocol:
-    """The protocol that a reader is measured by, with split and perspectives settled."""
+    """The protocol that a reader is measured by, with split, figures and perspectives settled."""
     of = protocol if isinstance(protocol, Protocol) else choose(loaded.corpus, reads, protocol)
+    of = replace(of, metrics=tuple(dict.fromkeys([*of.metrics, *also])))
     if split is not None and split != of.split:
         of = replace(of, split=split, n=None)
+    if of.name == OWN:
+        kinds = {kind for sample in loaded[of.split] for kind in sample.groups}
+        of = replace(of, group=next(iter({re.split(r"\W", loaded.corpus.group)[0]} & kinds), ""))
     return across(of, reads, asked)

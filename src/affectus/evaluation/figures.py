@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from affectus.evaluation.answers import Answers
 from affectus.evaluation.catalogue import Metric, metric
 from affectus.evaluation.intervals import how, resampled
 from affectus.evaluation.protocols import Protocol
@@ -21,23 +22,39 @@ class Figure:
         title: As tables show it.
         metric: What is computed.
         columns: Of gold and answers that it is computed of.
+        single: Whether an item has one label.
     """
 
     key: str
     title: str
     metric: Metric
     columns: tuple[int, ...]
+    single: bool = False
+
+    def sides(self, gold: np.ndarray, given: Answers) -> tuple[np.ndarray, np.ndarray] | None:
+        """Gold and prediction in the form that the metric takes; None if the reader gives no such prediction."""
+        wanted, columns = self.metric, list(self.columns)
+        if wanted.predicted == "labels" or wanted.gold == wanted.predicted == "scores":
+            return gold[:, columns], given.values[:, columns]
+        predicted = given.sets if wanted.predicted == "sets" else given.filled()
+        if predicted is None:
+            return None
+        numbers = self.single and wanted.gold == "labels"
+        return (gold[:, columns].argmax(1) if numbers else gold[:, columns]), predicted[:, columns]
 
 
 def figures(protocol: Protocol) -> list[Figure]:
     """The figures of a protocol, in its order. Several levels give their mean first, then one each."""
     labels = protocol.labels("all")
     counted = tuple(labels.index(label) for label in protocol.labels(protocol.classes))
+    several, single = protocol.compare == "levels" and len(labels) > 1, protocol.compare == "label"
     out = []
     for name in protocol.metrics:
         of = metric(name)
-        several = protocol.compare == "levels" and len(labels) > 1
-        out.append(Figure(name, f"mean {of.title}" if several else of.title, of, counted))
+        title = f"mean {of.title}" if several else f"{of.title} of {labels[1]}" if of.two else of.title
+        # Probabilities are judged over all labels, since one that gold can't reach takes its share from the others.
+        whole = of.gold == "labels" and of.predicted != "labels"
+        out.append(Figure(name, title, of, tuple(range(len(labels))) if whole else counted, single))
         if several:
             out += [Figure(f"{name}_{label}", f"{of.title} of {label}", of, (i,)) for i, label in enumerate(labels)]
     return out
@@ -64,14 +81,18 @@ class Draws:
         """The method, as it stands beside a figure."""
         return how(self.count, self.groups, 0.95) if self.count else "none"
 
-    def value(self, of: Figure, gold: np.ndarray, answer: np.ndarray) -> float:
+    def value(self, of: Figure, gold: np.ndarray, given: Answers) -> float:
         """The figure on the items as they are; NaN where it is undefined."""
-        sides = gold[:, of.columns], answer[:, of.columns]
+        sides = of.sides(gold, given)
+        if sides is None:
+            return float("nan")
         return of.metric(*sides) if self.folds is None else over_folds(of.metric, self.folds, *sides).mean
 
-    def replicates(self, of: Figure, gold: np.ndarray, answer: np.ndarray) -> np.ndarray:
+    def replicates(self, of: Figure, gold: np.ndarray, given: Answers) -> np.ndarray:
         """The figure of each resample, (count,); NaN where it is undefined."""
-        sides = gold[:, of.columns], answer[:, of.columns]
+        sides = of.sides(gold, given)
+        if sides is None:
+            return np.full(self.count, np.nan)
         parts = [None] if self.folds is None else [self.folds == fold for fold in np.unique(self.folds)]
         each = [
             resampled(of.metric, *sides, n=self.count, seed=self.seed, groups=self.groups, part=part) for part in parts

@@ -270,3 +270,10 @@ def set_coverage(sets: Any, gold: Any) -> float:
 def set_size(sets: Any, gold: Any) -> float:
     """Mean number of labels in a set. Arguments as `coverage_and_size`."""
     return coverage_and_size(sets, gold).size
+
+
+def interval_coverage(gold: Any, ends: Any) -> float:
+    """Share of levels (n, k) that lie between their two ends, (n, k, 2), these included."""
+    values, (low, high) = finite("gold values", gold), np.moveaxis(finite("ends", ends), -1, 0)
+    same_length(values, low)
+    return float(((low <= values) & (values <= high)).mean())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,6 +16,7 @@ from affectus.corpora.base import Corpus
 from affectus.errors import InputError, UnknownName, suggest, unknown
 from affectus.evaluation.catalogue import METRICS, Metric, metric
 from affectus.taxonomy import Perspective, scale, scale_map
+from affectus.taxonomy.scale import Kind
 
 Compare = Literal["label", "labels", "levels", "profiles"]
 
@@ -104,6 +105,12 @@ class Protocol:
                     f"{name!r} is no figure of {self.compare}",
                     allowed=", ".join(m.name for m in METRICS.values() if _fits(m, self.compare)),
                 )
+            if metric(name).two and len(self.labels("all")) != 2:
+                raise InputError(
+                    f"{name!r} is asked of {len(self.labels('all'))} labels",
+                    allowed="scales of two labels",
+                    remedy="macro_auc and macro_average_precision take more",
+                )
         if self.gold and len(self.scales) != 1:
             raise InputError(f"protocol {self.title!r} maps gold to {len(self.scales)} scales", allowed="one")
 
@@ -151,9 +158,14 @@ class Protocol:
 
 
 def _fits(of: Metric, compare: Compare) -> bool:
-    if compare in ("label", "labels"):
-        return of.gold == of.predicted == "labels"
-    return of.gold == "scores" and ("level" if compare == "levels" else "one-of") in of.kinds
+    kinds: Mapping[Compare, tuple[Kind, str]] = {
+        "label": ("one-of", "labels"),
+        "labels": ("any-of", "labels"),
+        "levels": ("level", "scores"),
+        "profiles": ("one-of", "scores"),
+    }
+    kind, gold = kinds[compare]
+    return kind in of.kinds and of.gold == gold
 
 
 @cache
@@ -188,18 +200,22 @@ class Reads:
         own: Scales that it reads, in the order of its targets.
         derived: Scales that it computes from them.
         perspective: Whose feeling it reads.
+        margins: Scale of levels → how far to either side gold is looked for, for each label.
     """
 
     own: tuple[str, ...]
     derived: tuple[str, ...] = ()
     perspective: Perspective | None = None
+    margins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, reader: Any) -> Reads:
         """What a reader (with `readouts`) gives."""
         readouts = tuple(reader.readouts)
         derived: Iterable[str] = getattr(reader, "derived", getattr(getattr(reader, "config", None), "derived", ()))
-        return cls(tuple(r.scale for r in readouts), tuple(derived), readouts[0].perspective if readouts else None)
+        whose = readouts[0].perspective if readouts else None
+        margins = {r.scale: r.margin for r in readouts if getattr(r, "margin", ())}
+        return cls(tuple(r.scale for r in readouts), tuple(derived), whose, margins)
 
     def route(self, to: str) -> str | None:
         """The scale from which a compared one is had: itself, else the first that a map leads from; own ones first."""
@@ -231,15 +247,17 @@ def serves(of: Protocol, reads: Reads) -> str:
 def choose(corpus: Corpus, reads: Reads, name: str | None = None) -> Protocol:
     """The protocol for a reader and a corpus: the named one, else the first in the table that the reader can serve.
 
-    The table holds the official protocol of a corpus first. A corpus that has none which fits, but gold on a scale that
-    the reader reads itself, is compared on that scale as it is labelled.
+    The table holds the official protocol of a corpus first; those of the reader's perspective are tried before others.
+    A corpus that has none which fits, but gold on a scale that the reader reads itself, is compared on that scale as it
+    is labelled; so is every table of one's own, whatever its name.
 
     Raises:
         UnknownName: If there is no protocol of this name.
         InputError: If the reader can't serve it, with the reason and what it can serve.
     """
-    known = known_protocols(corpus.name)
+    known = known_protocols(corpus.name) if corpus.published else ()
     fitting = [p for p in known if not serves(p, reads)]
+    fitting.sort(key=lambda p: reads.perspective not in (None, p.perspective))
     if name is not None and name.removeprefix(f"{corpus.name}/") != OWN:
         wanted = protocol(corpus.name, name)
         reason = serves(wanted, reads)
@@ -267,6 +285,7 @@ def as_labelled(corpus: Corpus, name: str, split: str = "test") -> Protocol:
     """The protocol that compares on a scale of the corpus as it is labelled, with the usual figures of its kind."""
     target = next(t for t in corpus.targets if t.scale == name)
     compare, metrics = USUAL[scale(name).kind]
+    metrics += ("auc", "average_precision") if compare == "label" and len(scale(name)) == 2 else ()
     return Protocol(
         corpus=corpus.name,
         name=OWN,

@@ -35,6 +35,18 @@ def average_precision(gold: Any, scores: Any) -> float:
     return float(_average_precision(g, s))
 
 
+def precision_at(gold: Any, scores: Any, bar: float) -> float:
+    """Share of positives among the items that score `bar` or more; NaN where none does. Arguments as `auc`."""
+    g, s = _binary(gold, scores)
+    return float(g[s >= bar].mean()) if (s >= bar).any() else float("nan")
+
+
+def recall_at(gold: Any, scores: Any, bar: float) -> float:
+    """Share of the positives that score `bar` or more; NaN where there are none. Arguments as `auc`."""
+    g, s = _binary(gold, scores)
+    return float((s[g] >= bar).mean()) if g.any() else float("nan")
+
+
 def label_auc(gold: Any, scores: Any) -> np.ndarray:
     """`auc` of each label against the rest, (k,); NaN for a label that all items have, or none.
 

@@ -12,12 +12,8 @@ from affectus.corpora.base import Loaded, groups
 from affectus.errors import unknown
 from affectus.evaluation.evaluate import Measurement
 from affectus.evaluation.figures import figures
-from affectus.evaluation.metrics import membership
-from affectus.evaluation.protocols import Protocol, Reads
 from affectus.evaluation.report import Line, Results, write_report
-from affectus.frontends.words import derive
 from affectus.sample import Sample
-from affectus.taxonomy import scale
 
 _KINDS = {"label": "one-of", "labels": "any-of", "levels": "level", "profiles": "profile"}
 _BESIDES = ("language", "source", "track")  # what else than groups samples can be divided by
@@ -47,17 +43,16 @@ def results_of(found: Measurement, loaded: Loaded, reader: Any, columns: dict[st
 
     Rows without an answer, which the figures count as wrong, stand in no picture.
     """
-    of, reads = found.result.protocol, Reads.of(reader)
-    scores = _scores(of, reads, found)
+    of = found.result.protocol
+    scores = found.answers.scores
     answered = np.isfinite(scores).all(1)
     if of.compare == "label":
         answered &= found.answers.values.any(1)
     gold = found.cases.gold[answered]
     clusters = found.cases.groups
     samples = [sample for sample, kept in zip(found.cases.samples, answered.tolist(), strict=True) if kept]
-    single = of.scales[0] if len(of.scales) == 1 and of.scales[0] in reads.own else ""
     readouts = {r.scale: r for r in reader.readouts}
-    sets = _sets(of, single, found)
+    sets = found.answers.sets if of.compare in ("label", "labels") else None
     margins = [readouts[name].margin if name in readouts else () for name in of.scales]
     return Results(
         reader=found.result.name,
@@ -78,27 +73,6 @@ def results_of(found: Measurement, loaded: Loaded, reader: Any, columns: dict[st
         figures=_lines(found),
         limits=_limits(found, int((~answered).sum())),
     )
-
-
-def _scores(of: Protocol, reads: Reads, found: Measurement) -> np.ndarray:
-    if of.compare in ("levels", "profiles"):
-        return found.answers.values.astype(float)
-    source, name = str(reads.route(of.scales[0])), of.scales[0]
-    scores = found.reading.scores(source)[found.cases.rows]
-    scores = np.array(scores if source == name else derive(scores, source, name), float)
-    if of.compare == "label" and of.answers == "reach":
-        reached = np.isin(of.labels("all"), of.labels("reach"))
-        scores[:, ~reached] = np.where(np.isnan(scores[:, ~reached]), np.nan, 0.0)
-    return np.clip(scores, 0, 1)
-
-
-def _sets(of: Protocol, single: str, found: Measurement) -> np.ndarray | None:
-    """The reader's own sets, where its own scale is compared."""
-    column = f"{single}.set"
-    if not single or of.compare not in ("label", "labels") or column not in found.reading.table.column_names:
-        return None
-    rows = found.reading.column(column)[found.cases.rows]
-    return membership([row if row is not None else () for row in rows], scale(single).labels)
 
 
 def _column(samples: Sequence[Sample], name: str) -> np.ndarray:

@@ -212,6 +212,12 @@ def _binary(of: Callable[..., np.ndarray], gold: np.ndarray, scores: np.ndarray)
     return lambda w: of(*by_score(w)[0])
 
 
+def _at_bar(gold: np.ndarray, scores: np.ndarray, bar: float, *, of_positives: bool) -> Weighted:
+    member, over = np.asarray(gold, bool), np.asarray(scores, float).reshape(len(gold), -1)[:, -1] >= bar
+    hits, among = (member & over).astype(float), (member if of_positives else over).astype(float)
+    return lambda w: _ratio(w @ hits, w @ among, np.nan)
+
+
 def _macro(of: Callable[..., np.ndarray], gold: np.ndarray, scores: np.ndarray) -> Weighted:
     member = gold[:, None] == np.arange(scores.shape[1]) if gold.ndim == 1 else gold.astype(bool)
     by_score = _by_score(member, np.asarray(scores, float))
@@ -231,7 +237,10 @@ _MEANS = {
     metrics.mae,
     metrics.set_coverage,
     metrics.set_size,
+    metrics.interval_coverage,
     METRICS["brier"].function,
+    METRICS["set_coverage"].function,
+    METRICS["set_size"].function,
     profiles.acc_at_1,
     profiles.ap_document,
     profiles.cosine,
@@ -251,6 +260,8 @@ _FORMS: dict[Any, Callable[..., Weighted]] = {
     profiles.ap_emotion: _ap_emotion,
     ranking.auc: partial(_binary, _auc),
     ranking.average_precision: partial(_binary, _average_precision),
+    ranking.precision_at: partial(_at_bar, of_positives=False),
+    ranking.recall_at: partial(_at_bar, of_positives=True),
     ranking.macro_auc: partial(_macro, _auc),
     ranking.macro_average_precision: partial(_macro, _average_precision),
 }

@@ -15,18 +15,17 @@ from affectus.card import CheckpointCard
 from affectus.corpora.base import Corpus, Loaded, corpus, load_corpus, locate
 from affectus.errors import FileError, InputError
 from affectus.registry import configuration
-from affectus.sample import Sample
 from affectus.training.calibration import fit_readouts
 from affectus.training.mapping import by_rule, onto_targets
-from affectus.training.measuring import measure_reader
+from affectus.training.measuring import Found, measure_watched
 from affectus.training.recipe import Recipe, Run
 
 if TYPE_CHECKING:
     from affectus.training.source import Data
 
 
-def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> tuple[Data, list[Loaded]]:
-    """The data of a run, and the corpora that they come from.
+def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> tuple[Data, list[Loaded], list[Loaded]]:
+    """The data of a run, the corpora as they are learned from, and the same as they are labelled, to measure on.
 
     Gold of a corpus on another scale than the system's is made by the system's rule (`by_rule`), or carried over where
     a map leads there (`onto_targets`).
@@ -40,7 +39,8 @@ def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> 
 
     config, used = configuration(run.system, **run.config), list(run.splits.values())
     whole = [(own or {}).get(name) or load_corpus(name, _folder(name, root)) for name in run.data]
-    read = [onto_targets(by_rule(loaded, config, used), config.targets, used) for loaded in whole]
+    labelled = [by_rule(loaded, config, used) for loaded in whole]
+    read = [onto_targets(loaded, config.targets, used) for loaded in labelled]
     train = [loaded[run.splits["train"]] for loaded in read]
     watch = [loaded[run.splits["watch"]] for loaded in read if "watch" in run.splits]
     data = Data(
@@ -49,7 +49,7 @@ def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> 
         tuple(run.data.values()),
         [sample for rows in watch for sample in rows],
     )
-    return data, read
+    return data, read, labelled
 
 
 def _folder(name: str, root: Path) -> Path:
@@ -96,7 +96,7 @@ def carry_out(
         done[name] = folder
         if resume and (folder / "card.json").is_file():
             continue
-        data, read = load_data(run, root, own)
+        data, read, labelled = load_data(run, root, own)
         started = time.perf_counter()
         system = train(run, data, folder, resume=resume, earlier=done)
         minutes = (time.perf_counter() - started) / 60
@@ -109,7 +109,8 @@ def carry_out(
 
                 export_calibrated(system, folder, data.watch)
             earlier = [corpus(known) for known in before(recipe, name) if known not in run.data]
-            trained_card(system, run, read, data.watch, folder, minutes, earlier).save(folder)
+            found = Found() if not data.watch else measure_watched(system, labelled, run.splits["watch"])
+            trained_card(system, run, read, found, folder, minutes, earlier).save(folder)
         here.wait_for_everyone()
     return list(done.values())
 
@@ -127,12 +128,12 @@ def trained_card(
     system: Any,
     run: Run,
     read: Sequence[Loaded],
-    watch: Sequence[Sample],
+    found: Found,
     folder: Path,
     minutes: float,
     earlier: Sequence[Corpus] = (),
 ) -> CheckpointCard:
-    """The card of a checkpoint that was just trained, with the figures of the watched split.
+    """The card of a checkpoint that was just trained, with what was found on the watched split.
 
     `earlier` are corpora of the runs that it started from: their terms bind its weights as well.
     """
@@ -140,9 +141,6 @@ def trained_card(
         raise InputError("a run without corpora has no card")
     corpora = [*(loaded.corpus for loaded in read), *earlier]
     names = ", ".join(loaded.corpus.name for loaded in read)
-    split = f"{run.splits.get('watch', '')} (calibrated on it: optimistic)"
-    measured = watch and hasattr(system, "logits")
-    figures = measure_reader(system, watch, data=names, split=split, resamples=1000) if measured else []
     shippable = all(c.ship for c in corpora)
     weights = sum(file.stat().st_size for file in folder.glob("model.*"))
     return CheckpointCard(
@@ -154,10 +152,11 @@ def trained_card(
         licence="as the data" if shippable else "not to be passed on: the data may not be redistributed",
         consent="; ".join(c.consent for c in corpora),
         perspective=", ".join(sorted({t.perspective for t in system.config.targets})),
-        figures=tuple(figures),
-        calibration=_calibration(system, run, watch),
+        figures=found.figures,
+        protocols=found.protocols,
+        calibration=_calibration(system, run),
         limits=(
-            "Measured on the split that it was calibrated on: use `affectus evaluate` on a test split.",
+            *found.limits,
             *(loaded.summary for loaded in read if any(loaded.left_out.values())),
         ),
         cost=f"{minutes:.1f} minutes, at most {_peak():.1f} GiB, on {platform.machine()} with {os.cpu_count()} cores",
@@ -173,8 +172,11 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
-def _calibration(system: Any, run: Run, watch: Sequence[Sample]) -> str:
-    if watch and hasattr(system, "logits"):
-        return f"fitted on the split {run.splits.get('watch')!r}"
-    fitted = any(readout.quantile is not None for readout in system.readouts)
-    return "fitted on groups of training items, each left out of a fit in turn" if fitted else "none"
+def _calibration(system: Any, run: Run) -> str:
+    if "watch" in run.splits and hasattr(system, "logits"):
+        where = f"the split {run.splits['watch']!r}"
+    elif any(readout.quantile is not None for readout in system.readouts):
+        where = "groups of training items, each left out of a fit in turn"
+    else:
+        return "none"
+    return f"fitted on {where}; conformal sets and intervals at {system.readouts[0].coverage:.0%}"

@@ -1,159 +1,96 @@
-"""What a reader is worth on a split: the figures of its card, with intervals and protocol."""
+"""What a reader that was just trained achieves on the split that it watched, by the protocols of its corpora."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from affectus.card import Measured
-from affectus.corpora.base import gold
-from affectus.evaluation.intervals import bootstrap
-from affectus.evaluation.metrics import (
-    accuracy,
-    brier,
-    ccc,
-    ece_top_label,
-    macro_f1,
-    membership,
-    pearson,
-    set_coverage,
-    set_size,
-    weighted_f1,
-)
-from affectus.evaluation.ranking import auc
-from affectus.readout import Readout
-from affectus.sample import Sample
+from affectus.corpora.base import Corpus, Loaded
+from affectus.errors import InputError
+from affectus.evaluation.carded import carded, described
+from affectus.evaluation.catalogue import METRICS
+from affectus.evaluation.evaluate import evaluate
+from affectus.evaluation.protocols import Protocol, Reads, as_labelled, choose
 
-RESAMPLES = 10_000
-THRESHOLDS = (0.25, 0.5, 0.75)
-_FEWEST = 5  # items of each class that an AUC needs: of fewer, too many resamples have none
+RESAMPLES = 1000
+OPTIMISTIC = "calibrated on it: optimistic"
+_PROBABLE = ("ece_top_label", "brier", "set_coverage", "set_size")
+_TWO = tuple(name for name, metric in METRICS.items() if metric.two)
+ALSO: Mapping[str, tuple[str, ...]] = {
+    "label": _PROBABLE,
+    "labels": _PROBABLE,
+    "levels": ("ccc", "interval_coverage"),
+    "profiles": (),
+}
+"""Figures that a card has besides those of the protocol, by what is compared: how far probabilities can be trusted."""
 
 
-def figure(
-    metric: str,
-    function: Callable[..., float],
-    *arrays: Any,
-    data: str,
-    split: str,
-    resamples: int = RESAMPLES,
-    headline: bool = False,
-    note: str = "",
-) -> Measured:
-    """One figure with its percentile bootstrap interval over items (test sampling; no other source of variation)."""
-    if not resamples:
-        return Measured(metric=metric, value=function(*arrays), data=data, split=split, n=len(arrays[0]), note=note)
-    found = bootstrap(function, *arrays, n=resamples)
-    return Measured(
-        metric=metric,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        interval=f"bootstrap over items, {resamples:,} resamples, 95 %",
-        data=data,
-        split=split,
-        n=len(arrays[0]),
-        headline=headline,
-        note=note,
-    )
-
-
-def share(of: np.ndarray) -> float:
-    """Share of the items for which something holds."""
-    return float(np.mean(of))
-
-
-def measure(
-    readout: Readout,
-    logits: np.ndarray,
-    labels: np.ndarray,
-    *,
-    data: str,
-    split: str,
-    resamples: int = RESAMPLES,
-    headline: bool = True,
-) -> list[Measured]:
-    """Accuracy, calibration and conformal coverage of one target.
+@dataclass(frozen=True)
+class Found:
+    """What stands on the card.
 
     Args:
-        readout: How the outputs are read.
-        logits: (n, k) raw outputs.
-        labels: (n, k) gold scores.
-        data: Name of the corpus.
-        split: Name of the split.
-        resamples: Of the bootstrap; 0 gives no intervals.
-        headline: Whether the first figure is the one that reports show.
+        figures: Each with the name of its protocol.
+        protocols: Name → what it is.
+        limits: What must be said of them, and why something could not be measured.
     """
-    known = np.isfinite(logits).all(1) & np.isfinite(labels).all(1)
-    x, y = logits[known], labels[known]
-    p, of = readout.probabilities(x), readout.of
-    place: dict[str, Any] = {"data": data, "split": split, "resamples": resamples}
-    if of.kind == "level":
-        out = []
-        for i, label in enumerate(of.labels):
-            out.append(figure(f"r of {label}", pearson, y[:, i], p[:, i], headline=headline, **place))
-            out.append(figure(f"CCC of {label}", ccc, y[:, i], p[:, i], **place))
-            ends = readout.intervals(p)
-            if ends is not None:
-                inside = (ends[0][:, i] <= y[:, i]) & (y[:, i] <= ends[1][:, i])
-                note = f"aimed at {readout.coverage:g}; ± {readout.margin[i]:.3g} within the scale's range"
-                out.append(figure(f"conformal coverage of {label}", share, inside, note=note, **place))
-        return out
-    decided = membership(readout.decide(p), of.labels)
-    member = y > 0.5
-    note = f"{len(of)} labels, decided by the thresholds of the checkpoint" if of.kind == "any-of" else ""
-    out = [figure("macro-F1", macro_f1, member, decided, headline=headline, note=note, **place)]
-    if of.kind == "one-of":
-        out.append(figure("weighted F1", weighted_f1, y.argmax(1), p.argmax(1), **place))
-        out.append(figure("accuracy", accuracy, y.argmax(1), p.argmax(1), **place))
-        if len(of) == 2 and np.bincount(y.argmax(1), minlength=2).min() >= _FEWEST:
-            note = "how well the probability ranks, whatever is decided"
-            out.append(figure(f"AUC of {of.labels[1]}", auc, y.argmax(1), p[:, 1], note=note, **place))
-            out += _at_thresholds(of.labels[1], y[:, 1] > 0.5, p[:, 1], data, split)
-    truth = member.astype(np.int64) if of.kind == "any-of" else y.argmax(1)
-    hit = "membership in gold" if of.kind == "any-of" else "the gold class"
-    # Resampling repeats items and so inflates a calibration error: an interval of it would lie above its value.
-    note = f"15 bins; the highest label's probability against {hit}"
-    out.append(figure("ECE of the top label", ece_top_label, p, truth, note=note, **{**place, "resamples": 0}))
-    out.append(figure("Brier score", brier, p, truth, **place))
-    sets = readout.sets(p)
-    if sets is not None:
-        inside = membership(sets, of.labels)
-        note = f"aimed at {readout.coverage:g}; covered means that all gold labels are in the set"
-        out.append(figure("conformal coverage", set_coverage, inside, truth, note=note, **place))
-        out.append(figure("mean size of the conformal set", set_size, inside, truth, **place))
-    return out
+
+    figures: tuple[Measured, ...] = ()
+    protocols: Mapping[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
 
-def _at_thresholds(label: str, member: np.ndarray, p: np.ndarray, data: str, split: str) -> list[Measured]:
-    """Precision and recall of a label at a few thresholds; no precision where nothing reaches the threshold."""
-    out = []
-    for bar in THRESHOLDS:
-        decided, note = p >= bar, f"decided from a probability of {bar:g} upwards"
-        hits = int((decided & member).sum())
-        for name, among in (("precision", decided), ("recall", member)):
-            if among.any():
-                value = hits / int(among.sum())
-                out.append(
-                    Measured(metric=f"{name} of {label}", value=value, data=data, split=split, n=len(p), note=note)
-                )
-    return out
+def protocols_of(corpus: Corpus, reads: Reads) -> Iterator[Protocol]:
+    """The first protocol of a corpus that a reader can serve, then its other scales, as the corpus labels them.
+
+    Raises:
+        InputError: If the reader can serve none.
+    """
+    first = choose(corpus, reads)
+    yield first
+    covered = {reads.route(name) for name in first.scales}
+    for target in corpus.targets:
+        if target.scale in reads.own and target.scale not in covered:
+            covered.add(target.scale)
+            yield as_labelled(corpus, target.scale)
 
 
-def measure_reader(reader: Any, samples: Sequence[Sample], *, data: str, split: str, resamples: int) -> list[Measured]:
-    """All targets of a reader (with `readouts` and `logits`) that the samples have gold for."""
-    outputs, out = reader.logits(samples), []
-    for number, readout in enumerate(reader.readouts):
-        labels = gold(samples, readout.scale)
-        if np.isfinite(labels).any():
-            out += measure(
-                readout,
-                outputs[readout.scale],
-                labels,
-                data=data,
-                split=split,
-                resamples=resamples,
-                headline=not number,
-            )
-    return out
+def measure_watched(system: Any, labelled: Sequence[Loaded], split: str, resamples: int = RESAMPLES) -> Found:
+    """The figures of a trained system on the watched split of each of its corpora.
+
+    Args:
+        system: Has `read` and `readouts`; one without readouts has no figures.
+        labelled: The corpora with gold as they are labelled, or as the system's rule makes it.
+        split: That was watched, and calibrated on where the system has `logits`.
+        resamples: Of the bootstrap; 0 gives no intervals.
+    """
+    reads = Reads.of(system)
+    figures: list[Measured] = []
+    protocols: dict[str, str] = {}
+    limits: list[str] = []
+    if not reads.own:
+        return Found()
+    place = f"{split} ({OPTIMISTIC})" if hasattr(system, "logits") else split
+    for loaded in labelled:
+        try:
+            for of in protocols_of(loaded.corpus, reads):
+                two = _TWO if of.compare == "label" and len(of.labels("all")) == 2 else ()
+                result = evaluate(
+                    system,
+                    loaded,
+                    protocol=of,
+                    split=split,
+                    asked=[f"{reads.perspective}:{of.perspective}"],
+                    also=(*ALSO[of.compare], *two),
+                    resamples=resamples,
+                    strict=False,
+                ).result
+                figures += carded(result, split=place, headline=not figures)
+                protocols[of.title] = described(result.protocol)
+        except InputError as error:
+            limits.append(f"Not measured on the split {split!r} of {loaded.corpus.name}: {error}")
+    if figures and hasattr(system, "logits"):
+        limits.append("Measured on the split that it was calibrated on: use `affectus evaluate` on a test split.")
+    return Found(tuple(figures), protocols, tuple(limits))
