@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from affectus.cli import analyze, assets, catalogue, compare, contrast, convert, corpora, evaluate, protocols, train
+from affectus.cli import (
+    analyze,
+    anonymize,
+    assets,
+    catalogue,
+    compare,
+    contrast,
+    convert,
+    corpora,
+    evaluate,
+    protocols,
+    train,
+)
 
 app = typer.Typer(
     name="affectus",
@@ -16,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("analyze")(analyze.analyze)
+app.command("anonymize")(anonymize.anonymize)
 app.command("systems")(catalogue.systems)
 app.command("card")(catalogue.card)
 app.command("train")(train.train)

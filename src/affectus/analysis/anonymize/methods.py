@@ -1,0 +1,61 @@
+"""Names of methods → anonymisers of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from affectus.errors import CheckpointError, InputError, check_option
+
+METHODS: Mapping[str, str] = {
+    "embedded": "pseudo-voice",
+    "mcadams": "mcadams",
+    "ohnn": "emotion-anonymization/ohnn",
+    "selection": "emotion-anonymization/selection",
+}
+"""Method → system, or system/variant where weights of the user's own are needed."""
+DEFAULT = "embedded"
+
+
+def open_anonymizer(method: str = DEFAULT, *, keep_emotion: bool = False, weights: Path | None = None) -> Any:
+    """An anonymiser, ready.
+
+    Args:
+        method: One of `METHODS`.
+        keep_emotion: Whether what the voice is read to show is put back after the speaker was changed.
+        weights: Checkpoint folder, for methods that need one.
+
+    Raises:
+        InputError: If weights are missing or given in vain, or the method has no way to keep the emotion.
+        CheckpointError: If the folder holds no weights of this method.
+    """
+    from affectus import registry
+
+    check_option("method", method, METHODS)
+    name = METHODS[method]
+    if "/" not in name:
+        if weights is not None:
+            raise InputError(f"--weights were given for the method {method!r}", remedy="leave them out; it needs none")
+        variants = registry.entry(name).variants
+        if not keep_emotion:
+            return registry.load(name)
+        if "keep-emotion" not in variants:
+            able = [m for m, n in METHODS.items() if m != method]
+            raise InputError(f"the method {method!r} can't keep the emotion", allowed=f"--method {' or '.join(able)}")
+        return registry.load(f"{name}/keep-emotion")
+    if weights is None:
+        raise InputError(
+            f"the method {method!r} needs trained weights, which can't be shipped",
+            remedy=f"pass --weights FOLDER with a checkpoint of {name}, or take --method {DEFAULT}, which needs none",
+        )
+    found: Any = registry.load(str(weights))
+    if getattr(found, "variant", "") != name:
+        raise CheckpointError(
+            f"{str(weights)!r} holds {getattr(found, 'variant', '') or 'another system'}", allowed=name
+        )
+    if keep_emotion and not hasattr(found, "keeping_emotion"):
+        raise InputError(
+            f"the checkpoint {str(weights)!r} has no emotion boundaries", remedy="leave --keep-emotion out"
+        )
+    return found.keeping_emotion() if keep_emotion else found
