@@ -17,6 +17,7 @@ import catalogue
 import changelog
 import command_line
 import file_formats
+import recipes
 import settings
 
 import leaderboard
@@ -30,6 +31,7 @@ MADE: dict[str, Callable[[], str]] = {
     "reference/corpora.md": catalogue.corpora_page,
     "reference/files.md": file_formats.render,
     "reference/leaderboard.md": leaderboard.render,
+    "reference/recipes.md": recipes.render,
     "reference/settings.md": settings.render,
     "reference/systems.md": catalogue.systems_page,
     "project/changelog.md": changelog.page,

@@ -28,6 +28,11 @@ def run(*arguments: object) -> str:
     return result.stdout
 
 
+def told(*arguments: object) -> str:
+    """What a command says beside its result."""
+    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False).stderr
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "goemotions"
@@ -72,6 +77,37 @@ def test_from_a_recipe_to_a_reader_without_torch(corpus: Path, recipe: Path, tmp
     before = (out / "model.safetensors").stat().st_mtime_ns
     run("train", recipe, "epochs=12", "--data", corpus, "--out", out, "--onnx", "--quiet", "--resume")
     assert (out / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_what_a_recipe_expects_is_measured_in_the_end(corpus: Path, recipe: Path, tmp_path: Path) -> None:
+    plain = recipe.read_text()
+    recipe.write_text(
+        f"command: affectus train {recipe} epochs=3\n"
+        "expect:\n  macro_f1: {value: 0.5, tolerance: 0.6, by: goemotions/official}\n"
+        "  jaccard: {value: 2.5, tolerance: 0.1, by: goemotions/official}\n"
+        "  uar: {value: 0.5, tolerance: 0.1, by: benchmarks/voice_accuracy.py}\n"
+        "  AUC: {value: 0.5, tolerance: 0.1, by: card}\n"
+        "took: {minutes: 1, gib: 0.5, machine: one core}\n" + plain
+    )
+    place = ("--data", corpus, "--quiet")
+    lines = told("train", recipe, "epochs=3", *place, "--out", tmp_path / "made").splitlines()
+    (first, second, third, fourth, cost, stated) = lines
+    assert first.startswith("macro_f1 by goemotions/official: 0.")
+    assert first.endswith("expected 0.5 ± 0.6: as expected")
+    assert second.endswith("expected 2.5 ± 0.1: OUTSIDE the tolerance")
+    assert "measured by benchmarks/voice_accuracy.py, not by this run" in third
+    assert "card has no such figure" in fourth
+    assert "GiB" in cost
+    assert stated == "the recipe says 1 minutes, 0.5 GiB, one core"
+    assert "OUTSIDE" not in told("train", recipe, *place, "--out", tmp_path / "made", "--resume", "epochs=3", "--no-check")
+    # Other values than the command's are no run of this recipe.
+    assert "was changed" in told("train", recipe, *place, "batch=16", "--out", tmp_path / "other")
+    recipe.write_text("unverified: nobody had the data\n" + plain)
+    assert "nobody had the data" in told("train", recipe, *place, "--out", tmp_path / "third")
+    recipe.write_text("expect: {recall: {value: 0.5, tolerance: 0.1, by: goemotions/official}}\n" + plain)
+    with pytest.raises(UnknownName, match="no figure of 'goemotions/official' named 'recall'"):
+        told("train", recipe, *place, "--out", tmp_path / "fourth")
+    assert not (tmp_path / "fourth").exists()  # said before the training, not after it
 
 
 def test_a_system_on_a_corpus_named_by_its_folder(

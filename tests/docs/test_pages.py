@@ -11,7 +11,7 @@ from site_scripts import ROOT, command_line
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MADE = {"benchmarks.md", "checkpoints.md", "command-line.md", "corpora.md", "files.md", "leaderboard.md",
-        "settings.md", "systems.md", "changelog.md", "contributing.md", "third-party.md"}  # fmt: skip
+        "recipes.md", "settings.md", "systems.md", "changelog.md", "contributing.md", "third-party.md"}  # fmt: skip
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = {tuple(name.split()[1:]): function for name, function in command_line.commands()}
 

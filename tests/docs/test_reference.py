@@ -11,6 +11,7 @@ from site_scripts import (
     docstrings,
     file_formats,
     leaderboard,
+    recipes,
     settings,
 )
 
@@ -52,6 +53,15 @@ def test_options_are_called_as_on_the_command_line():
     analyze = dict(command_line.commands())["affectus analyze"]
     shown = [names for names, *_ in command_line.options(analyze)]
     assert {"INPUTS", "--out", "--map", "--text-column", "--quiet, -q"} <= set(shown)
+
+
+def test_every_recipe_stands_there_with_figures_or_a_reason():
+    page = recipes.render()
+    for name, recipe in recipes.read().items():
+        part = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert recipe.command.strip() in part
+        assert "- expected: " in part or "- nothing is expected: " in part
+        assert str(recipe.took or "") in part
 
 
 def test_every_column_kind_and_format_is_described():

@@ -62,8 +62,15 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read_recipe(tmp_path / "empty.yaml")
 
 
-def test_shipped_recipes_are_valid() -> None:
-    files = sorted((Path(__file__).parents[2] / "recipes").glob("text-classifier/*.yaml"))
-    assert files
-    for path in files:
-        assert read_recipe(path).runs
+def test_expected_figures_and_costs_are_checked(file: Path) -> None:
+    file.write_text(TEXT + "took: {minutes: 2, gib: 1.5, machine: one core}\n")
+    assert str(read_recipe(file).took) == "2 minutes, 1.5 GiB, one core"
+    for line, says in (
+        ("took: half an hour", "took is 'half an hour'"),
+        ("expect: {macro_f1: {value: 0.5, tolerance: 0, by: card}}", "greater than 0"),
+        ("expect: {macro_f1: {value: 0.5, tolerance: 0.1, by: card, datta: x}}", "did you mean 'data'"),
+        ("expects: {}", "did you mean 'expect'"),
+    ):
+        file.write_text(TEXT + line)
+        with pytest.raises(ConfigError, match=says):
+            read_recipe(file)

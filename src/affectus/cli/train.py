@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from affectus.training.plan import Plan
 
 
 def train(
@@ -45,6 +49,12 @@ def train(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the whole recipe with what each key means, and stop.")
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            help="Measure a recipe that was not changed by the protocols of the figures that it is expected to give."
+        ),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Train a system and store the checkpoint with its card; interrupted runs go on with --resume."""
@@ -71,12 +81,39 @@ def train(
 
         typer.echo(explained(made.recipe), nl=False)
         return
+    from affectus.training.expected import measured_by
     from affectus.training.job import carry_out
 
+    for metric, expected in made.recipe.expect.items():
+        measured_by(expected, metric)
     folder = out or checkpoints_folder() / made.name
     for loaded in made.own.values():
         typer.echo(loaded.summary, err=True)
     with shown(quiet=quiet):
         stored = carry_out(made.recipe, data.expanduser(), folder, own=made.own, resume=resume, onnx=onnx)
+        for line in _verdict(made, stored, data.expanduser(), check=check):
+            typer.echo(line, err=True)
     for path in stored:
         typer.echo(f"affectus/{path.name}  {path}" if out is None else str(path))
+
+
+def _verdict(made: Plan, stored: Sequence[Path], root: Path, *, check: bool) -> Iterator[str]:
+    """What the runs gave and took beside what the recipe says."""
+    from accelerate.state import PartialState
+
+    from affectus.card import CheckpointCard
+    from affectus.training.expected import compare
+
+    recipe = made.recipe
+    if not PartialState().is_main_process:
+        return
+    if recipe.unverified:
+        yield f"no figure is expected of this recipe: {recipe.unverified}"
+    if made.changed and (recipe.expect or recipe.took):
+        yield "the recipe was changed: what it says of figures, time and memory does not hold for this run"
+        return
+    if check:
+        yield from map(str, compare(recipe, stored[-1], root))
+    if recipe.took is not None:
+        yield from (f"{path.name} took {CheckpointCard.load(path).cost}" for path in stored)
+        yield f"the recipe says {recipe.took}"

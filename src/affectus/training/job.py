@@ -38,7 +38,7 @@ def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> 
     from affectus.training.source import Data
 
     config, used = configuration(run.system, **run.config), list(run.splits.values())
-    whole = [(own or {}).get(name) or load_corpus(name, _folder(name, root)) for name in run.data]
+    whole = [(own or {}).get(name) or load_corpus(name, folder_of(name, root)) for name in run.data]
     labelled = [by_rule(loaded, config, used) for loaded in whole]
     read = [onto_targets(loaded, config.targets, used) for loaded in labelled]
     train = [loaded[run.splits["train"]] for loaded in read]
@@ -52,7 +52,7 @@ def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> 
     return data, read, labelled
 
 
-def _folder(name: str, root: Path) -> Path:
+def folder_of(name: str, root: Path) -> Path:
     """The folder of a corpus: at or below the root, else beside it, where the root is another corpus's folder."""
     try:
         return locate(name, root)

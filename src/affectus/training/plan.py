@@ -21,11 +21,13 @@ class Plan:
         recipe: The runs.
         name: Of the checkpoint.
         own: A table that was read as a corpus, by its name.
+        changed: Whether it departs from the recipe's command, so that its expected figures don't hold.
     """
 
     recipe: Recipe
     name: str
     own: Mapping[str, Loaded] = field(default_factory=dict)
+    changed: bool = False
 
 
 def plan(
@@ -57,11 +59,19 @@ def plan(
     if file is not None:
         made, name = read_recipe(file, changes), file.stem
         made = made if named else _of_system(made, what, file)
+        changed = _changed(made, file, changes) or bool(own and data.name not in made.command.split())
     else:
         made, name = _default(what, data, own, changes), f"{what.replace('/', '-')}-{data.stem}"
+        changed = False
     for loaded in own.values():
         made, name = _on_table(made, loaded), f"{name if named else what.replace('/', '-')}-{loaded.corpus.name}"
-    return Plan(made, name, own)
+    return Plan(made, name, own, changed)
+
+
+def _changed(made: Recipe, file: Path, changes: Sequence[str]) -> bool:
+    """Whether a recipe has other runs than its own command gives, which may name values to fill in."""
+    stated = [change for change in changes if f" {change.partition('=')[0]}=" in made.command]
+    return made.runs != read_recipe(file, stated).runs
 
 
 def _table(path: Path, columns: Mapping[str, Any]) -> dict[str, Loaded]:

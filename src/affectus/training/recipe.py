@@ -118,12 +118,50 @@ class Expectation(_Strict):
     Args:
         value: What was measured.
         tolerance: How far another seed or machine may be from it.
-        data: Corpus, split and protocol.
+        by: `CORPUS/PROTOCOL`, measured at the end of the run; `card`, a figure on the checkpoint's card; else the
+            benchmark that measures it.
+        data: What else must be said: split, seeds, number of items.
     """
 
     value: float
     tolerance: Annotated[float, Field(gt=0)]
+    by: str
+    data: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(_Strict):
+    """A figure as a paper prints it; it is nobody's measurement here.
+
+    Args:
+        value: The figure.
+        data: What it was measured on.
+        source: The paper.
+    """
+
+    value: float
     data: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost(_Strict):
+    """What the recipe took, all runs together.
+
+    Args:
+        minutes: Of the clock.
+        gib: Largest memory of the process, GiB.
+        machine: Processor, threads, and what else ran on it.
+        note: What else must be said, for example that the memory is of a shorter run.
+    """
+
+    minutes: Annotated[float, Field(ge=0)]
+    gib: Annotated[float, Field(gt=0)]
+    machine: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.minutes:g} minutes, {self.gib:g} GiB, {self.machine}" + (f"; {self.note}" if self.note else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +171,19 @@ class Recipe(_Strict):
     Args:
         title: What it trains.
         command: The command that was run.
-        expect: Metric → what was measured with it; empty where nobody has run it.
-        took: Time, memory and machine.
+        expect: Metric → what was measured with it.
+        unverified: Why nothing was measured; empty where `expect` is not.
+        published: Metric → the paper's figure for these settings.
+        took: Time, memory and machine; null where it was never run.
         runs: In order.
     """
 
     title: str = ""
     command: str = ""
     expect: dict[str, Expectation] = field(default_factory=dict)
-    took: str = ""
+    unverified: str = ""
+    published: dict[str, Published] = field(default_factory=dict)
+    took: Cost | None = None
     runs: dict[str, Run]
 
 
