@@ -9,8 +9,8 @@ from affectus.training.recipe import Recipe, read_recipe
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 HEAD = """# Recipes
 
-Made from the files in `recipes/`. An expected figure was measured when the recipe was run with its own command; `±` is how
-far another seed or machine may be from it. A figure *by* a protocol is measured again at the end of every run that
+Made from the files in `recipes/`. An expected figure was measured when the recipe was run with its own command; ± is
+how far another seed or machine may be from it. A figure *by* a protocol is measured again at the end of every run that
 follows the command, and `affectus train` says whether it lies within the tolerance; a figure by a benchmark is measured
 by that script, since it takes several trainings. *Published* figures stand as their papers print them; nobody here ran
 them. Keys: [Train a system](../how-to/train.md).
@@ -29,7 +29,7 @@ def render() -> str:
     for name, recipe in found.items():
         cost = (f"{recipe.took.minutes:g}", f"{recipe.took.gib:g}") if recipe.took else ("", "")
         wanted = [f"{metric} {one.value:g} ± {one.tolerance:g}" for metric, one in recipe.expect.items()]
-        shown = ", ".join(wanted) or "nothing: see below"
+        shown = ", ".join(wanted) or "not measured"
         lines.append(f"| [`{name}`](#{name.replace('/', '')}) | {recipe.title} | {shown} | {' | '.join(cost)} |")
     for name, recipe in found.items():
         lines += ["", f"## {name}", "", f"{recipe.title}.", "", "```", recipe.command.strip(), "```", ""]
@@ -43,7 +43,7 @@ def section(recipe: Recipe) -> list[str]:
         f"- expected: {metric} {one.value:g} ± {one.tolerance:g} by `{one.by}`" + (f"; {one.data}" if one.data else "")
         for metric, one in recipe.expect.items()
     ]
-    lines += [f"- nothing is expected: {recipe.unverified}"] * bool(recipe.unverified)
+    lines += [f"- not measured: {recipe.unverified}"] * bool(recipe.unverified)
     lines += [
         f"- published: {metric} {one.value:g}, {one.data} ({one.source})" for metric, one in recipe.published.items()
     ]

@@ -99,7 +99,9 @@ def test_what_a_recipe_expects_is_measured_in_the_end(corpus: Path, recipe: Path
     assert "card has no such figure" in fourth
     assert "GiB" in cost
     assert stated == "the recipe says 1 minutes, 0.5 GiB, one core"
-    assert "OUTSIDE" not in told("train", recipe, *place, "--out", tmp_path / "made", "--resume", "epochs=3", "--no-check")
+    assert "OUTSIDE" not in told(
+        "train", recipe, *place, "--out", tmp_path / "made", "--resume", "epochs=3", "--no-check"
+    )
     # Other values than the command's are no run of this recipe.
     assert "was changed" in told("train", recipe, *place, "batch=16", "--out", tmp_path / "other")
     recipe.write_text("unverified: nobody had the data\n" + plain)

@@ -108,7 +108,7 @@ def _verdict(made: Plan, stored: Sequence[Path], root: Path, *, check: bool) -> 
     if not PartialState().is_main_process:
         return
     if recipe.unverified:
-        yield f"no figure is expected of this recipe: {recipe.unverified}"
+        yield f"not measured yet: {recipe.unverified}"
     if made.changed and (recipe.expect or recipe.took):
         yield "the recipe was changed: what it says of figures, time and memory does not hold for this run"
         return

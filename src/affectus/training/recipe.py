@@ -172,7 +172,7 @@ class Recipe(_Strict):
         title: What it trains.
         command: The command that was run.
         expect: Metric → what was measured with it.
-        unverified: Why nothing was measured; empty where `expect` is not.
+        unverified: What nobody measured, figures or cost, and why.
         published: Metric → the paper's figure for these settings.
         took: Time, memory and machine; null where it was never run.
         runs: In order.
