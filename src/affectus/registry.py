@@ -179,11 +179,10 @@ def configuration(name: str, /, **changes: Any) -> Any:
 
 
 def _parts(config: Any) -> dict[str, Any]:
-    """Systems named by the config's `Ref` fields: checkpoints are loaded, architectures are built."""
+    """Systems named by the config's `Ref` fields: checkpoints are loaded, architectures are built; "" names none."""
     parts = {}
     for field, hint in get_type_hints(type(config), include_extras=True).items():
-        if "ref" in getattr(hint, "__metadata__", ()):
-            name = getattr(config, field)
+        if "ref" in getattr(hint, "__metadata__", ()) and (name := getattr(config, field)):
             parts[field] = load(name) if name.startswith("affectus/") or Path(name).is_dir() else build(name)
     return parts
 

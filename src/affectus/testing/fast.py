@@ -148,6 +148,35 @@ def check_bad_input(subject: Subject) -> None:
         assert any(a.flags for a in timeline), f"{name} was read without a flag"
 
 
+def check_anonymizer(subject: Subject) -> None:
+    """Sound keeps its length and is finite and another; what would tell the voice is dropped; nothing given changes.
+
+    One generator state gives one result, and bad sound gives a named error or finite sound.
+    """
+    if "anonymizer" not in subject.entry.card.roles:
+        raise Skip("not an anonymizer")
+    hide = subject.system.anonymize
+    given = [replace(s, features={"original": np.ones(3)}) for s in flatten(subject.items())]
+    before = [s.wave(RATE).copy() for s in given]
+    first, again = (hide(given, np.random.default_rng(7)) for _ in range(2))
+    assert len(first) == len(given), f"{len(first)} samples for {len(given)}"
+    for sample, was, hidden, repeated in zip(given, before, first, again, strict=True):
+        sound = hidden.wave(RATE)
+        assert len(sound) == len(was), f"{len(sound)} samples of sound for {len(was)}"
+        assert np.isfinite(sound).all(), "sound is not finite"
+        assert np.abs(sound - was).max() > 1e-3 * np.abs(was).max(), "sound is the original"
+        assert np.array_equal(sound, repeated.wave(RATE)), "the same generator gave other sound"
+        assert np.array_equal(sample.wave(RATE), was), "the original was changed"
+        assert "original" not in hidden.features, "features of the original are still there"
+    assert hide([]) == [], "no samples must give none"
+    for name, item in _bad_items(subject):
+        try:
+            made = hide([item], np.random.default_rng(7))
+        except AffectusError:
+            continue
+        assert all(np.isfinite(s.wave(RATE)).all() for s in made), f"{name} gave sound that is not finite"
+
+
 def _bad_items(subject: Subject) -> Iterator[tuple[str, Item]]:
     sample = flatten(subject.items(1))[0]
     if subject.modality == "text":
@@ -209,5 +238,6 @@ FAST: tuple[Callable[[Subject], None], ...] = (
     check_translation,
     check_streaming,
     check_bad_input,
+    check_anonymizer,
     check_card,
 )
