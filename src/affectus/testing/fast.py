@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -155,7 +156,7 @@ def check_anonymizer(subject: Subject) -> None:
     """
     if "anonymizer" not in subject.entry.card.roles:
         raise Skip("not an anonymizer")
-    hide = subject.system.anonymize
+    hide: Any = subject.system.anonymize
     given = [replace(s, features={"original": np.ones(3)}) for s in flatten(subject.items())]
     before = [s.wave(RATE).copy() for s in given]
     first, again = (hide(given, np.random.default_rng(7)) for _ in range(2))
