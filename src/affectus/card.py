@@ -30,8 +30,11 @@ class Card:
         limits: What it can't do.
         weightless: Whether it is complete without trained weights, and is then read with under its own name.
         expected_failures: Contract check → reason why it does not hold.
-        ablation: Config field → value that takes the key piece away; the system must then learn less well.
+        ablation: What takes the key piece away: config field → value, or argument → value of the task. The system must
+            then learn less well.
         ablated: What is missing then, in one line.
+        task: `module:function` of a task that takes the key piece to solve, see `affectus.testing.tasks`; empty takes
+            the made-up items of the contract suite.
     """
 
     system: str
@@ -48,6 +51,7 @@ class Card:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     ablation: Mapping[str, Any] = field(default_factory=dict)
     ablated: str = ""
+    task: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

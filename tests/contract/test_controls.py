@@ -1,11 +1,16 @@
 """The controls of the slow checks fail where they should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from affectus import registry
 from affectus.registry import build
 from affectus.testing import synthetic_items
-from affectus.testing.slow import BLIND, _learned
+from affectus.testing.learning import error_learned
+from affectus.testing.slow import BLIND, check_ablation
+from affectus.testing.subject import Subject
 
 
 def test_blind_gold_says_nothing_of_the_content():
@@ -36,5 +41,26 @@ def test_a_system_that_does_not_look_is_found_out():
         system = build("text-classifier/tiny")
         system.collate = Blindfold(system.collate)
         items, true = (synthetic_items(system, "text", 16, blind=b) for b in (blind, False))
-        errors.append(_learned(system, items, true))
+        errors.append(error_learned(system, items, true))
     assert errors[0] > BLIND * errors[1]
+
+
+def needs_nothing(name, /, piece=True):
+    """A task that is solved with the key piece and without."""
+    return 0.1
+
+
+def needs_the_piece(name, /, piece=True):
+    return 0.1 if piece else 0.3
+
+
+@pytest.mark.parametrize("task", [needs_nothing, needs_the_piece])
+def test_a_piece_that_makes_no_difference_is_found_out(task):
+    entry = registry.entry("text-classifier")
+    card = replace(entry.card, ablation={"piece": False}, ablated="The piece.", task=f"{__name__}:{task.__name__}")
+    subject = Subject("text-classifier/tiny", replace(entry, card=card), "text", registry.build("text-classifier/tiny"))
+    if task is needs_the_piece:
+        check_ablation(subject)
+    else:
+        with pytest.raises(AssertionError, match=r"0\.100 as it is, 0\.100 with"):
+            check_ablation(subject)

@@ -612,6 +612,9 @@ CARD = Card(
     proof="equations",
     limits="No lie detector: it knows posts like those it learned from, not their writer. Without corpora that hold "
     "both perspectives it can't be trained.",
+    ablation={"learned": "strong-2"},
+    ablated="The label is the writer's rating alone, without that of the readers.",
+    task="affectus.testing.tasks.two_judges:two_judges",
 )
 
 _HIDDEN = (Target(HIDDEN, "felt"),)

@@ -488,6 +488,9 @@ CARD = Card(
     proof="equations",
     limits="There is no neutral class: every post gets one of the five, unless the reader is told to abstain below a "
     "probability. Each post is read by itself. English, except in the multilingual release.",
+    ablation={"k": 0.15},
+    ablated="Emotion words are masked as seldom as all others before the fine-tuning.",
+    task="affectus.testing.tasks.masked_words:masked_words",
 )
 
 BASE = Shape()

@@ -418,6 +418,9 @@ CARD = Card(
     proof="equations",
     limits="English; short texts such as headlines: what is longer than `words` and `max_length` is cut and flagged.",
     expected_failures={"check_onnx": "the words are cut to the longest text of a batch, which no traced graph follows"},
+    ablation={"enriched": False},
+    ablated="Plain word vectors, which know the topic of a word and not its emotion.",
+    task="affectus.testing.tasks.affect_words:affect_words",
 )
 
 VARIANTS = {

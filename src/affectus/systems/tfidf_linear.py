@@ -277,9 +277,12 @@ CARD = Card(
     proof="equations",
     limits="Blind to the order of words beyond pairs; knows the words of its training data alone.",
     expected_failures={"check_onnx": "terms are found in the vocabulary by binary search, which ONNX has not"},
+    ablation={"words": (1, 1)},
+    ablated="Words are weighed one by one, without pairs.",
+    task="affectus.testing.tasks.word_pairs:word_pairs",
 )
 
 VARIANTS = {
-    "tiny": TfidfLinearConfig(targets=(Target("tweeteval-emotion-4", "perceived"),), words=(1, 1), letters=(2, 3)),
+    "tiny": TfidfLinearConfig(targets=(Target("tweeteval-emotion-4", "perceived"),), words=(1, 2), letters=(2, 3)),
     "base": TfidfLinearConfig(targets=(Target("tweeteval-emotion-4", "perceived"),)),
 }

@@ -802,6 +802,9 @@ CARD = Card(
     licence="code Apache-2.0; official models MIT; WASSA texts and the four lexica are for research",
     proof="official code",
     limits="Explains a sixth to a quarter of the variance of what writers report; says nothing reliable of one person.",
+    ablation={"history": False},
+    ablated="The turns before are not read.",
+    task="affectus.testing.tasks.said_before:said_before",
 )
 
 _ESSAY = (Target("empathy-distress", "felt"),)

@@ -206,6 +206,7 @@ def check_card(subject: Subject) -> None:
     for field in ("title", "paper", "licence", "proof", "unit"):
         assert getattr(card, field), f"the card has no {field}"
     assert bool(card.ablation) == bool(card.ablated), "`ablation` and `ablated` need each other"
+    assert card.ablation or not card.task, "a `task` is of no use without an `ablation`"
     assert card.proof in ("official code", "equations", "own system"), f"proof is {card.proof!r}"
     count = sum(p.numel() for p in subject.system.parameters())
     if subject.name.endswith("/tiny"):

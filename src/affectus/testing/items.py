@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from affectus.corpora.base import with_gold
 from affectus.sample import Dialogue, Item, Media, Sample
 from affectus.system import System
-from affectus.taxonomy import scale
+from affectus.taxonomy import Target, scale
 from affectus.testing.subject import Skip
 from affectus.timeline import Timeline
 
@@ -38,6 +40,31 @@ def synthetic_items(system: System, modality: str, n: int, seed: int = 0, *, bli
         sample = Sample(id=f"item-{i}", source="synthetic", item=i, gold=gold, track="person")
         items.append(_fill(sample, modality, shown, rng))
     return items
+
+
+def alike(modality: str) -> str:
+    """The modality whose made-up items serve for this one too: a picture is read as a face and as an image."""
+    return "face" if modality == "image" else modality
+
+
+def labelled(texts: Sequence[str], labels: Sequence[int | str], target: Target) -> list[Item]:
+    """Texts, each with one label of a scale (its name or number) as gold."""
+    of = scale(target.scale)
+    numbers = [label if isinstance(label, int) else of.index(label) for label in labels]
+    return [*_judged(texts, np.eye(len(of), dtype=np.float32)[numbers], target, "synthetic")]
+
+
+def levelled(texts: Sequence[str], levels: Sequence[float], target: Target, source: str = "synthetic") -> list[Sample]:
+    """Texts, each with one number as gold on all labels of a scale of kind level."""
+    scores = np.repeat(np.array(levels, np.float32)[:, None], len(scale(target.scale)), 1)
+    return _judged(texts, scores, target, source)
+
+
+def _judged(texts: Sequence[str], scores: np.ndarray, target: Target, source: str) -> list[Sample]:
+    samples = [
+        Sample(id=f"{source}-{i}", source=source, item=i, text=text, track="person") for i, text in enumerate(texts)
+    ]
+    return with_gold(samples, {target.scale: scores}, perspective=target.perspective, by="synthetic", modality="text")
 
 
 def _gold(system: System, label: int, classes: int) -> Timeline | None:
@@ -75,7 +102,7 @@ def _fill(sample: Sample, modality: str, label: int, rng: np.random.Generator) -
         wave = (0.1 * tone + 0.005 * rng.standard_normal(len(time))).astype(np.float32)
         media = Media("audio", array=wave, rate=RATE)
         return replace(sample, media=media, item=None, start=0.0, end=float(seconds))
-    if modality in ("face", "image"):
+    if alike(modality) == "face":
         picture = rng.integers(0, 40, (64, 64, 3)).astype(np.uint8)
         picture[16 * label : 16 * label + 16] += 180
         return replace(sample, media=Media("image", array=picture), features={"face": picture})

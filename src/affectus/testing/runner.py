@@ -11,6 +11,7 @@ import torch
 from affectus import registry
 from affectus.errors import AffectusError
 from affectus.testing.fast import FAST
+from affectus.testing.items import alike
 from affectus.testing.slow import SLOW
 from affectus.testing.subject import Skip, Subject
 
@@ -44,7 +45,7 @@ def run_check(name: str, check: Callable[[Any], None]) -> Outcome:
     entry = registry.entry(name)
     declared = entry.card.expected_failures.get(check.__name__)
     detail = ""
-    for modality in entry.card.modalities:
+    for modality in dict.fromkeys(alike(modality) for modality in entry.card.modalities):
         torch.manual_seed(0)
         subject = Subject(name, entry, modality, registry.build(name))
         try:
