@@ -57,7 +57,7 @@ def test_the_first_protocol_that_a_reader_can_serve_is_chosen() -> None:
 
 
 def test_a_corpus_without_a_fitting_protocol_is_compared_as_labelled() -> None:
-    voice = corpus("emodb")
+    voice = corpus("universal-joy")
     target = voice.targets[0].scale
     found = choose(voice, Reads((target,)))
     assert found.name == OWN

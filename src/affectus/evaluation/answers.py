@@ -77,7 +77,7 @@ def cases(protocol: Protocol, loaded: Loaded) -> Cases:
 def _gold(protocol: Protocol, samples: Sequence[Sample]) -> tuple[np.ndarray, dict[str, int]]:
     """Gold on the compared scales, NaN in rows that are left out, and why they are."""
     names = [protocol.gold] if protocol.gold else list(protocol.scales)
-    raw = np.concatenate([gold_of(samples, name, protocol.perspective) for name in names], 1)
+    raw = np.concatenate([gold_of(samples, name, protocol.perspective, protocol.by or None) for name in names], 1)
     unknown = np.isnan(raw).any(1)
     reasons = {"without gold": unknown}
     if protocol.only == "one-label":

@@ -51,7 +51,7 @@ class Metric:
         predicted: `labels`: what was decided, in the form of gold. `scores`: (n, k) probabilities or levels. `sets`:
             (n, k) booleans, the conformal set of each item, or (n, k, 2), both ends of each level.
         higher: Whether more is better.
-        best: The value of a perfect reader.
+        best: The value of a perfect reader; NaN where it depends on gold.
         resampled: Whether a bootstrap interval is meaningful. Resampling repeats items, which inflates a calibration
             error, so that its interval would lie above its value.
         two: Whether it is only for scales of two labels, of which the second is the one that is looked for.
@@ -139,6 +139,11 @@ _ALL = (
     Metric("kullback_leibler", "KL divergence", profiles.kullback_leibler, note="in nats, of gold from the prediction",
            **_profile, **_error),
     Metric("jensen_shannon", "JS divergence", profiles.jensen_shannon, note="in bits", **_profile, **_error),
+    Metric("total_variation", "total variation", profiles.total_variation, **_profile, **_error),
+    Metric("cross_entropy", "cross-entropy", profiles.cross_entropy,
+           note="in nats; a perfect reader reaches the mean entropy of gold", higher=False, best=float("nan"),
+           **_profile),
+    Metric("profile_brier", "Brier score of profiles", profiles.brier, **_profile, **_error),
     Metric("pearson", "Pearson's r", MeanOverLabels(metrics.pearson), **_level),
     Metric("spearman", "Spearman's ρ", MeanOverLabels(metrics.spearman), **_level),
     Metric("ccc", "CCC", MeanOverLabels(metrics.ccc), **_level),

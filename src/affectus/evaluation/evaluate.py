@@ -79,7 +79,7 @@ def values(protocol: Protocol, compared: Cases, given: Answers, draws: Draws, st
                     else "the answers or the gold are one and the same throughout, or in a fold",
                 )
             if not np.isnan(value):
-                known = draws.count and of.metric.resampled
+                known = draws.count and of.metric.resampled and np.isfinite(value)  # an infinite KL has none
                 low, high = _interval(draws.replicates(of, compared.gold, given), strict) if known else (None, None)
                 out[of.key] = Value(value=value, low=low, high=high, n=len(compared.gold))
             advance(1)

@@ -83,6 +83,33 @@ def jensen_shannon(gold: Any, predicted: Any) -> float:
     return float((rel_entr(a, middle) + rel_entr(b, middle)).sum(1).mean() / (2 * np.log(2)))
 
 
+def total_variation(gold: Any, predicted: Any) -> float:
+    """Mean over documents of half the sum of |differences|: the largest difference in the share of any set of labels.
+
+    Where every two labels are equally far from each other, this is the Wasserstein-1 distance in units of that.
+    """
+    a, b = _profiles(gold, predicted, distributions=True)
+    return float(np.abs(a - b).sum(1).mean() / 2)
+
+
+def cross_entropy(gold: Any, predicted: Any) -> float:
+    """Mean over documents of −Σ gold · log prediction in nats: what a network with soft labels minimises.
+
+    A perfect prediction reaches the mean entropy of gold, not 0; infinite if a label of gold is given no share at all.
+    """
+    from scipy.special import xlogy
+
+    a, b = _profiles(gold, predicted, distributions=True)
+    with np.errstate(divide="ignore"):
+        return float(-xlogy(a, b).sum(1).mean())
+
+
+def brier(gold: Any, predicted: Any) -> float:
+    """Mean over documents of the squared distance Σ (gold − prediction)², 0 to 2: the Brier score with soft labels."""
+    a, b = _profiles(gold, predicted, distributions=True)
+    return float(((a - b) ** 2).sum(1).mean())
+
+
 class Correlations(NamedTuple):
     """Several correlations as one figure.
 

@@ -69,6 +69,7 @@ class Protocol:
         answers: Labels that an answer is chosen from, likewise.
         threshold: Probability from which a label counts as answered; None leaves it to the reader.
         perspective: Whose feeling the gold speaks of.
+        by: Who judged, where a corpus has gold by several; empty takes the first.
         across: (perspective of the reader, of the gold), where the comparison of two perspectives was asked for.
         n: Number of rows that are compared, where it is known.
         note: What else must be said.
@@ -92,6 +93,7 @@ class Protocol:
     answers: Literal["all", "reach"] = "all"
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     perspective: Perspective = "perceived"
+    by: str = ""
     across: tuple[Perspective, Perspective] | None = None
     n: Annotated[int, Field(ge=1)] | None = None
     note: str = ""
@@ -144,6 +146,8 @@ class Protocol:
         parts.append(f"compared on {', '.join(self.scales)}")
         if self.gold:
             parts.append(f"gold mapped {self.gold}→{self.scales[0]}")
+        if self.by:
+            parts.append(f"gold by {self.by}")
         if self.only == "one-label":
             parts.append("rows with one label")
         if self.classes == "reach":

@@ -243,9 +243,12 @@ _MEANS = {
     METRICS["set_size"].function,
     profiles.acc_at_1,
     profiles.ap_document,
+    profiles.brier,
     profiles.cosine,
+    profiles.cross_entropy,
     profiles.jensen_shannon,
     profiles.kullback_leibler,
+    profiles.total_variation,
     profiles.wasserstein_ordered,
     profiles.wasserstein_values,
 }
