@@ -7,6 +7,7 @@ import pytest
 
 from affectus.evaluation.protocols import known_protocols
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 TWEETS = [("so happy today", 1), ("I hate this", 0), ("what a lovely day", 1), ("terrible, awful", 3), ("hope", 2)]
 
 
@@ -73,6 +74,11 @@ def test_mistakes_are_errors_with_a_remedy(run, data):
         ("evaluate", "vader", *on, "--protocol", "official"): "no map leads to tweeteval-emotion-4",
         ("evaluate", "vader", *on, "--split", "tset"): "did you mean 'test'",
         ("evaluate", "vadr", *on): "no checkpoint named 'vadr'",
+        ("evaluate", "vader", "epochs=3", *on): "'vader' is no recipe",
+        ("evaluate", "nowhere.yaml", *on): "there is no recipe 'nowhere.yaml'",
+        ("evaluate", RECIPES / "tfidf-linear" / "tweeteval-emotion.yaml", *on): "has no folds",
+        ("evaluate", RECIPES / "tfidf-linear" / "goemotions.yaml", *on): "no run of the recipe learns from",
+        ("evaluate", "vader", "--on", "tweeteval-emotion/polarty", "--data", data): "did you mean 'polarity'",
         ("compare", "vader", *on): "two or more",
         ("compare", "vader", "vader", *on): "vader is named twice",
         ("protocols", "isaer"): "did you mean 'isear'",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="NAME NAME…", help="Readers: affectus/x, folders, or vader.")],
-    on: Annotated[str, typer.Option("--on", help="Corpus: one of `affectus protocols`.")],
+    on: Annotated[str, typer.Option("--on", help="Corpus, or corpus/protocol: one of `affectus protocols`.")],
     protocol: Protocol = None,
     split: Split = None,
     data: Data = None,
@@ -39,14 +39,15 @@ def compare(
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(f"{', '.join(sorted(twice))} is named twice", allowed="different readers")
+    corpus, _, named = on.partition("/")
     loaded = {name: load(name) for name in names}
     own = [getattr(reader, "name", name) for name, reader in loaded.items()]
     called = {name: title if own.count(title) == 1 else name for name, title in zip(names, own, strict=True)}
     with progress.shown(quiet=quiet):
         found = measure(
             {called[name]: reader for name, reader in loaded.items()},
-            load_corpus(on, locate(on, data)),
-            protocol=protocol,
+            load_corpus(corpus, locate(corpus, data)),
+            protocol=protocol or named or None,
             split=split,
             asked=across or (),
             against="best" if best else "first",

@@ -154,8 +154,11 @@ def fold_numbers(folds: Folds, samples: Sequence[Sample], gold: np.ndarray) -> n
     if parts < max(folds.k, 2):
         raise InputError(f"{parts} items or groups can't be divided into {folds.k or 'two or more'} folds")
     out = np.zeros(len(samples), int)
-    for number, (_, held) in enumerate(splitter.split(np.zeros(len(samples)), gold.argmax(1), clusters)):
-        out[held] = number
+    try:
+        for number, (_, held) in enumerate(splitter.split(np.zeros(len(samples)), gold.argmax(1), clusters)):
+            out[held] = number
+    except ValueError as error:
+        raise InputError(f"{len(samples)} items can't be divided into {folds.k} folds: {error}") from error
     return out
 
 
@@ -185,6 +188,23 @@ class Answers:
         if silent.all():
             return None
         return np.where(silent[:, None], self.scores[~silent].mean(0), self.scores)
+
+
+def joined(parts: Sequence[Answers], order: np.ndarray) -> Answers:
+    """Answers of several readers to items of their own as those of one.
+
+    Args:
+        parts: One for each reader.
+        order: (n,) place of each row, one part after another.
+    """
+    back, sets = np.argsort(order), [part.sets for part in parts if part.sets is not None]
+    return Answers(
+        np.concatenate([part.values for part in parts])[back],
+        sum(part.silent for part in parts),
+        sum(part.abstained for part in parts),
+        np.concatenate([part.scores for part in parts])[back],
+        np.concatenate(sets)[back] if len(sets) == len(parts) else None,
+    )
 
 
 def answers(protocol: Protocol, reads: Reads, reading: Timeline, rows: np.ndarray) -> Answers:

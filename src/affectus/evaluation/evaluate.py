@@ -19,7 +19,7 @@ from affectus.evaluation.answers import Answers, Cases, answers, cases
 from affectus.evaluation.figures import Draws, figures
 from affectus.evaluation.intervals import percentiles
 from affectus.evaluation.protocols import OWN, Protocol, Reads, across, choose
-from affectus.evaluation.results import Result, Value
+from affectus.evaluation.results import Folded, Result, Value
 from affectus.progress import task
 from affectus.provenance import environment, fingerprint
 from affectus.runtime import CHUNK_TEXTS, OnnxReader
@@ -148,22 +148,60 @@ def evaluate(
     compared = cases(of, loaded)
     reading, seconds = read_items(reader, compared.items)
     given = answers(of, reads, reading, compared.rows)
-    draws = Draws(resamples, seed, compared.groups, compared.folds)
-    result = Result(
+    return measurement(
+        of,
+        compared,
+        given,
+        resamples=resamples,
+        seed=seed,
+        strict=strict,
         name=name or reader.name,
-        protocol=of,
-        metrics=values(of, compared, given, draws, strict),
         checkpoint=fingerprint(folder) if folder else "",
         system=getattr(reader, "variant", ""),
         data=CheckpointCard.load(folder).data if folder and (folder / "card.json").is_file() else "",
+        seconds=round(seconds, 3),
+    )
+
+
+def measurement(
+    of: Protocol,
+    compared: Cases,
+    given: Answers,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    strict: bool = True,
+    **about: Any,
+) -> Measurement:
+    """The figures of both sides of a comparison.
+
+    Args:
+        of: The protocol.
+        compared: Gold.
+        given: Answers to the same items.
+        resamples: Of the bootstrap.
+        seed: Of the resamples.
+        strict: As in `values`.
+        **about: What else the result says, at least `name`.
+    """
+    draws = Draws(resamples, seed, compared.groups, compared.folds)
+    metrics, folds = values(of, compared, given, draws, strict), {}
+    for figure in figures(of):
+        found = draws.by_fold(figure, compared.gold, given)
+        if found is not None and figure.key in metrics:
+            folds[figure.key] = Folded(each=tuple(found.each.values()), sd=found.sd, pooled=found.pooled)
+    result = Result(
+        protocol=of,
+        metrics=metrics,
+        folds=folds,
         interval=draws.how,
         seed=seed,
         left_out=compared.left_out,
         no_answer=given.silent,
         abstained=given.abstained,
-        seconds=round(seconds, 3),
         environment=environment(),
         date=datetime.now(UTC).date().isoformat(),
+        **about,
     )
     return Measurement(result, compared, given)
 

@@ -10,7 +10,7 @@ from affectus.evaluation.answers import Answers
 from affectus.evaluation.catalogue import Metric, metric
 from affectus.evaluation.intervals import how, resampled
 from affectus.evaluation.protocols import Protocol
-from affectus.evaluation.repeated import over_folds
+from affectus.evaluation.repeated import Folds, over_folds
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Draws:
             return float("nan")
         return of.metric(*sides) if self.folds is None else over_folds(of.metric, self.folds, *sides).mean
 
+    def by_fold(self, of: Figure, gold: np.ndarray, given: Answers) -> Folds | None:
+        """The figure of each fold and of all answers at once; None without folds or such answers."""
+        sides = of.sides(gold, given)
+        return None if sides is None or self.folds is None else over_folds(of.metric, self.folds, *sides)
+
     def replicates(self, of: Figure, gold: np.ndarray, given: Answers) -> np.ndarray:
         """The figure of each resample, (count,); NaN where it is undefined."""
         sides = of.sides(gold, given)
@@ -97,4 +102,6 @@ class Draws:
         each = [
             resampled(of.metric, *sides, n=self.count, seed=self.seed, groups=self.groups, part=part) for part in parts
         ]
-        return np.mean(each, axis=0)
+        # Whole groups are drawn, so a resample may hold nothing of a fold: its figure is the mean of the others.
+        drawn = ~np.isnan(each) | (self.groups is None)
+        return np.where(drawn.any(0), np.where(drawn, each, 0).sum(0) / np.maximum(drawn.sum(0), 1), np.nan)

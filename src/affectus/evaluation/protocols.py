@@ -248,18 +248,19 @@ def serves(of: Protocol, reads: Reads) -> str:
     return ""
 
 
-def choose(corpus: Corpus, reads: Reads, name: str | None = None) -> Protocol:
+def choose(corpus: Corpus, reads: Reads, name: str | None = None, *, folds: bool = True) -> Protocol:
     """The protocol for a reader and a corpus: the named one, else the first in the table that the reader can serve.
 
     The table holds the official protocol of a corpus first; those of the reader's perspective are tried before others.
     A corpus that has none which fits, but gold on a scale that the reader reads itself, is compared on that scale as it
-    is labelled; so is every table of one's own, whatever its name.
+    is labelled; so is every table of one's own, whatever its name. Without `folds` protocols that have some are passed
+    over: they divide a split of their own.
 
     Raises:
         UnknownName: If there is no protocol of this name.
         InputError: If the reader can't serve it, with the reason and what it can serve.
     """
-    known = known_protocols(corpus.name) if corpus.published else ()
+    known = [p for p in known_protocols(corpus.name) if corpus.published and (folds or p.folds is None)]
     fitting = [p for p in known if not serves(p, reads)]
     fitting.sort(key=lambda p: reads.perspective not in (None, p.perspective))
     if name is not None and name.removeprefix(f"{corpus.name}/") != OWN:

@@ -32,6 +32,21 @@ class Value:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Folded:
+    """A figure fold by fold, where the protocol has folds.
+
+    Args:
+        each: The figure of each fold, in their order.
+        sd: Sample standard deviation over the folds.
+        pooled: The figure of all answers at once; the protocol's own is the mean over folds.
+    """
+
+    each: tuple[float, ...]
+    sd: float
+    pooled: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What a reader achieves under a protocol. There is no figure without its protocol.
 
@@ -39,6 +54,7 @@ class Result:
         name: The reader.
         protocol: How it was measured.
         metrics: Figure → value with interval.
+        folds: Figure → the same fold by fold, where the protocol has folds.
         checkpoint: Hash of configuration and weights; empty for a reader without weights.
         system: `system/variant`.
         data: What its weights learned from, as on its card; empty where there is nothing to learn.
@@ -66,6 +82,7 @@ class Result:
     seconds: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
+    folds: Mapping[str, Folded] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -83,6 +100,8 @@ class Result:
             row = {k: v for k, v in values.items() if k in known}
             row["protocol"] = Protocol.from_dict(values["protocol"])
             row["metrics"] = {name: Value(**value) for name, value in values["metrics"].items()}
+            folds = values.get("folds", {}).items()
+            row["folds"] = {name: Folded(**{**value, "each": tuple(value["each"])}) for name, value in folds}
             return cls(**row)
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"this is no stored result ({error})", allowed="name, protocol, metrics, …") from error

@@ -43,12 +43,12 @@ class Found:
 
 
 def protocols_of(corpus: Corpus, reads: Reads) -> Iterator[Protocol]:
-    """The first protocol of a corpus that a reader can serve, then its other scales, as the corpus labels them.
+    """The first protocol without folds that a reader can serve, then its other scales, as the corpus labels them.
 
     Raises:
         InputError: If the reader can serve none.
     """
-    first = choose(corpus, reads)
+    first = choose(corpus, reads, folds=False)
     yield first
     covered = {reads.route(name) for name in first.scales}
     for target in corpus.targets:
