@@ -4,13 +4,13 @@
     python benchmarks/dawn_ser.py tune --cache CACHE       # one layer of three trained; done folds are kept
     python benchmarks/dawn_ser.py report --cache CACHE     # heads, comparison, the dated result
 
-Leave-one-speaker-out on EMO-DB (4 classes, 10 actors) and RAVDESS speech (8 classes, 8 actors). The settings of Dawn-SER
-are the same for all folds and both corpora; frozen heads are trained from three seeds, whose logits are averaged. The
-opponent is voice-head, of which the shipped reader is one, by its nested protocol: on EMO-DB with the choices of the
-inner folds in its dated result, on RAVDESS with the same grid without prosody, chosen on inner folds that leave out a
-second actor. All learn from each recording and a copy in random conditions, but the trained layer from recordings
-alone. Across corpora both learn from all of one and are asked about the four shared classes of the other. Differences
-are paired with the opponent; intervals resample speakers.
+Leave-one-speaker-out on EMO-DB (4 classes, 10 actors) and RAVDESS speech (8 classes, 8 actors). The settings of
+Dawn-SER are the same for all folds and both corpora; frozen heads are trained from three seeds, whose logits are
+averaged. The opponent is voice-head, of which the shipped reader is one, by its nested protocol: on EMO-DB with the
+choices of the inner folds in its dated result, on RAVDESS with the same grid without prosody, chosen on inner folds that
+leave out a second actor. All learn from each recording and a copy in random conditions, but the trained layer from
+recordings alone. Across corpora both learn from all of one and are asked about the four shared classes of the other.
+Differences are paired with the opponent; intervals resample speakers.
 """
 
 from __future__ import annotations
