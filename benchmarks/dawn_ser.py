@@ -7,8 +7,8 @@
 Leave-one-speaker-out on EMO-DB (4 classes, 10 actors) and RAVDESS speech (8 classes, 8 actors). The settings of
 Dawn-SER are the same for all folds and both corpora; frozen heads are trained from three seeds, whose logits are
 averaged. The opponent is voice-head, of which the shipped reader is one, by its nested protocol: on EMO-DB with the
-choices of the inner folds in its dated result, on RAVDESS with the same grid without prosody, chosen on inner folds that
-leave out a second actor. All learn from each recording and a copy in random conditions, but the trained layer from
+choices of the inner folds in its dated result, on RAVDESS with the same grid without prosody, chosen on inner folds
+that leave out a second actor. All learn from each recording and a copy in random conditions, but the trained layer from
 recordings alone. Across corpora both learn from all of one and are asked about the four shared classes of the other.
 Differences are paired with the opponent; intervals resample speakers.
 """

@@ -144,7 +144,7 @@ def test_scores_equal_the_published_path_on_the_class_itself():
 @torch.no_grad()
 def test_reference_vectors():
     io = load_file(REFERENCE / "io.safetensors")
-    system = made()
+    system = made(shape=Shape(channels=24, width=32, layers=3, heads=4, inner=64))
     system.load_state_dict({d.ours(k): v for k, v in load_file(REFERENCE / "tiny_weights.safetensors").items()})
     net, before = system.backbone.net, {}
     net.encoder.layer_norm.register_forward_pre_hook(lambda _, args: before.update(last=args[0]))

@@ -450,7 +450,10 @@ CARD = Card(
 
 VARIANTS = {
     "tiny": DawnSERConfig(
-        shape=Shape(channels=24, width=32, layers=3, heads=4, inner=64, dropout=0.0, layerdrop=0.0), dropout=0.0
+        shape=Shape(
+            channels=16, width=32, layers=2, heads=4, inner=64, positions=16, groups=4, dropout=0.0, layerdrop=0.0
+        ),
+        dropout=0.0,
     ),
     "large-robust-12": DawnSERConfig(shape=Shape()),
     "large-robust": DawnSERConfig(shape=Shape(layers=24)),
