@@ -31,7 +31,7 @@ def word_errors(reference: Sequence[str], heard: Sequence[str]) -> int:
 
 def counted_errors(references: Sequence[str], heard: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Errors and words of each text, (n,) int each, by `plain_words`."""
-    same_length(references, heard)
+    same_length(np.array(references), np.array(heard))
     pairs = [(plain_words(a), plain_words(b)) for a, b in zip(references, heard, strict=True)]
     errors = np.array([word_errors(a, b) for a, b in pairs], np.int64)
     return errors, np.array([len(a) for a, _ in pairs], np.int64)
