@@ -11,7 +11,6 @@ import ast
 import importlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import warnings
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from affectus.pickles import refuse_pickled
 
 if TYPE_CHECKING:
     from affectus.roles import Reader
+    from affectus.stored import Stored
     from affectus.system import System
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -223,18 +223,21 @@ def find(name: str) -> Path:
 
 def modality(name: str) -> str:
     """What a checkpoint reads first, by the card of its system; errors as `load`."""
-    return entry(_system_of(find(name))[0]).card.modalities[0]
+    return entry(_stored(find(name)).system).card.modalities[0]
 
 
-def _system_of(folder: Path) -> tuple[str, dict[str, Any]]:
-    """The system of a checkpoint folder, and all of its config.json."""
-    try:
-        row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return row["system"], row
-    except (OSError, ValueError, KeyError) as error:
+def _stored(folder: Path) -> Stored:
+    """What the config.json of a checkpoint holds; its system is one that is known."""
+    from affectus.stored import read_stored
+
+    held = read_stored(folder)
+    if held.system not in entries():
         raise CheckpointError(
-            f"{str(folder)!r} has no readable config.json ({error})", remedy="fetch or train it again"
-        ) from error
+            f"{str(folder)!r} is a checkpoint of {held.system!r}, a system that is not installed here",
+            allowed=", ".join(entries()),
+            remedy="install the package that brings it",
+        )
+    return held
 
 
 def load(name: str, /, *, device: str = "cpu") -> Reader:
@@ -260,15 +263,13 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
             remedy=f"affectus.build({name!r}) gives it with random weights; `affectus train` gives it trained ones",
         )
     folder = find(name)
-    system, row = _system_of(folder)
+    held = _stored(folder)
     if (folder / "model.onnx").is_file():
         from affectus.runtime import OnnxReader
 
         return OnnxReader.open(folder)
-    cls, _ = entry(system).load(str(row.get("variant", "")).partition("/")[2])
-    from affectus.config import parse_config
-
-    config = parse_config(cls.Config, row["config"])
+    cls, _ = entry(held.system).load(held.variant.partition("/")[2])
+    config = held.configuration(cls.Config)
     reader = cls.restore(folder, **_parts(config)).to(device)
     reader.name = name if name.startswith("affectus/") else reader.name
     return reader

@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from huggingface_hub import PyTorchModelHubMixin, snapshot_download
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from affectus.atomic import writing
@@ -23,7 +22,8 @@ from affectus.pickles import refuse_pickled
 from affectus.readout import Readout
 from affectus.references import references, stored
 from affectus.sample import Item, as_items
-from affectus.taxonomy import adopt_scales, own_scales
+from affectus.stored import AGAIN, read_stored
+from affectus.taxonomy import own_scales
 from affectus.timeline import Timeline
 
 
@@ -119,30 +119,26 @@ class System(nn.Module, PyTorchModelHubMixin):
             CheckpointError: If a file is missing, damaged or pickled, or the tensors are not those of this system.
         """
         refuse_pickled(folder)
-        try:
-            row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            tensors = load_file(folder / "model.safetensors")
-        except (OSError, ValueError, SafetensorError) as error:
-            raise CheckpointError(
-                f"{str(folder)!r} is no readable checkpoint ({error})", remedy="fetch or train it again"
-            ) from error
-        adopt_scales(row.get("scales", ()))
-        system = cls(parse_config(cls.Config, row["config"]), **parts)
-        if row.get("references", {}) != references(system):
+        held = read_stored(folder)
+        tensors = held.tensors()
+        system = cls(held.configuration(cls.Config), **parts)
+        if held.references != references(system):
             raise CheckpointError(f"{str(folder)!r} was trained on a backbone with other weights", remedy="fetch those")
-        system.variant, system.name = row["variant"], row.get("checkpoint", row["variant"])
-        system.readouts = tuple(Readout(**r) for r in row.get("readouts", ())) or system.readouts
+        system.variant, system.name = held.variant, held.checkpoint
+        system.readouts = held.readouts or system.readouts
         wanted = system.owned()
         strange = sorted(set(tensors) ^ set(wanted))
         if strange:
             raise CheckpointError(
-                f"{str(folder)!r} does not fit {cls.__name__}: {len(strange)} keys differ, first {strange[0]!r}"
+                f"{str(folder)!r} does not fit {cls.__name__}: {len(strange)} keys differ, first {strange[0]!r}",
+                remedy=f"its weights are of another system: {AGAIN}",
             )
         try:
             system.load_state_dict(tensors, strict=False)
         except RuntimeError as error:  # a shape differs
             raise CheckpointError(
-                f"{str(folder)!r} does not fit {cls.__name__}: {str(error).splitlines()[-1].strip()}"
+                f"{str(folder)!r} does not fit {cls.__name__}: {str(error).splitlines()[-1].strip()}",
+                remedy=f"its weights are of another size: {AGAIN}",
             ) from error
         return system.eval()
 
