@@ -1,14 +1,18 @@
 """Odd media through the whole job: a named error or a flagged result, never a crash and never a confident guess."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from affectus import analyze, assets, registry
 from affectus.errors import FileError
+from affectus.media import read_wave, resample
 from media_samples import make_audio, make_image, make_video
 
 pytestmark = pytest.mark.assets
 RATE = 16_000
+CALL = Path(__file__).parents[2] / "examples" / "call.flac"  # real speech
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +55,48 @@ def test_sound_without_speech_is_not_read(tmp_path, name, wave):
     path = tmp_path / f"{name}.wav"
     make_audio(path, wave=wave.astype(np.float32))
     assert confident(analyze(path)) == []
+
+
+def test_music_without_speech_is_not_read(tmp_path):
+    t, rng = np.arange(2 * RATE) / RATE, np.random.default_rng(0)
+    chords = ((220, 277, 330), (247, 311, 370), (196, 247, 294))
+    played = np.concatenate([sum(np.sin(2 * np.pi * f * t) for f in chord) * (1 - (2 * t) % 1) for chord in chords])
+    drum = rng.standard_normal(len(played)) * (np.arange(len(played)) % (RATE // 4) < RATE // 40)
+    make_audio(tmp_path / "music.wav", wave=(0.05 * played + 0.02 * drum).astype(np.float32)[None])
+    assert confident(analyze(tmp_path / "music.wav")) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rate", "flag"),
+    [
+        (lambda wave: wave, 8_000, "narrow-band"),
+        (lambda wave: np.clip(40 * wave, -1, 1), RATE, "clipped"),
+        (lambda wave: np.clip(40 * wave, -1, 1), 48_000, "clipped"),
+        (lambda wave: 0.5 * wave + 0.2, RATE, "dc-offset"),
+        (lambda wave: np.where(np.arange(len(wave)) % 997 == 0, np.nan, wave), RATE, "non-finite-replaced"),
+        (lambda wave: np.stack([wave, -0.99 * wave]), RATE, "phase-cancelled"),
+    ],
+)
+def test_flaws_of_a_recording_stand_on_each_reading_of_the_voice(tmp_path, spoil, rate, flag):
+    speech = resample(read_wave(CALL, RATE, 0.0, 8.0), RATE, rate)
+    make_audio(tmp_path / "a.wav", wave=spoil(speech).astype(np.float32), rate=rate, codec="pcm_f32le")
+    voices = [a for a in analyze(tmp_path / "a.wav") if a.modality == "voice"]
+    assert voices or flag == "phase-cancelled"  # what is left of it may be too little to be speech
+    assert all(flag in a.flags for a in voices)
+
+
+def test_a_recording_as_it_should_be_has_no_such_flag(tmp_path):
+    make_audio(tmp_path / "a.wav", wave=read_wave(CALL, RATE, 0.0, 8.0), rate=RATE)
+    voices = [a for a in analyze(tmp_path / "a.wav") if a.modality == "voice"]
+    assert voices
+    assert not {flag for a in voices for flag in a.flags if not flag.startswith(("derived:", "abstained:", "mapped:"))}
+
+
+@pytest.mark.parametrize("cut", [3, 20, 43])
+def test_a_truncated_header_is_refused_with_the_remedy(tmp_path, cut):
+    make_audio(tmp_path / "a.wav", seconds=1.0)
+    (tmp_path / "a.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:cut])
+    assert refused(outcome(tmp_path / "a.wav"))
 
 
 def test_not_a_number_is_never_read_as_a_feeling(tmp_path):

@@ -15,7 +15,7 @@ from affectus.analysis.plan import Source
 from affectus.analysis.read import Log, reader
 from affectus.analysis.read_text import read_words
 from affectus.analysis.settings import Settings
-from affectus.media import blocks, probe
+from affectus.media import Fault, blocks, probe
 from affectus.sample import Media, Sample, Span
 from affectus.taxonomy import scale
 from affectus.timeline import Timeline
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RATE = 16_000  # Hz
 RIG = "arkit-52"
+TOLD = ("clipped", "non-finite-replaced", "phase-cancelled", "gap", "broken-audio", "timestamps")
+"""Faults of sound that stand on the readings they touch; the others speak of the file as a whole."""
 _CHUNK = 32  # turns whose sound is held at a time
 
 
@@ -120,7 +122,22 @@ def _voices(source: Source, turns: Sequence[Turn], settings: Settings, log: Log)
             ]
             parts.append(reader(settings.readers["voice"]).read(samples))
             advance(len(chunk))
-    return Timeline.concat(parts)
+    return _warned(Timeline.concat(parts), log.faults)
+
+
+def _warned(readings: Timeline, faults: Sequence[Fault]) -> Timeline:
+    """The readings, each with the kinds of the faults of the file that touch its time."""
+    flags = [
+        list(dict.fromkeys([*(own or ()), *(fault.kind for fault in faults if _touches(fault, start, end))]))
+        for own, start, end in zip(*(readings.column(name) for name in ("flags", "start", "end")), strict=True)
+    ]
+    return readings.set_column("flags", flags)
+
+
+def _touches(fault: Fault, start: float, end: float) -> bool:
+    return fault.kind in TOLD and (
+        fault.start is None or fault.end is None or (fault.start < end and fault.end > start)
+    )
 
 
 def cut(sound: Iterable[tuple[float, np.ndarray]], spans: Sequence[tuple[float, float]]) -> Iterator[np.ndarray]:

@@ -22,6 +22,17 @@ _FLAGS = {
     "transcript:no-speech": "what was transcribed is probably no speech, so it was not read",
     "transcript:other-language": "the language is not one that the reader of words knows",
     "transcript:repetitive": "the transcript repeats itself, a sign of invented words, so it was not read",
+    "clipped": "the recording is overdriven: loud samples stand at full scale",
+    "non-finite-replaced": "samples that were no numbers are taken as silence",
+    "phase-cancelled": "the channels cancel each other where they are mixed, so little is left to hear",
+    "gap": "nothing was recorded for a while; silence stands there",
+    "broken-audio": "a part of the sound could not be decoded; silence stands there",
+    "constant": "the recording holds one value throughout, so there is nothing to hear",
+    "dc-offset": "the recording has an offset, which was taken away; its loud parts may be cut on one side",
+    "narrow-band": "there is nothing above 4 kHz, as on the telephone; the reader learned from whole-band sound",
+    "silent": "there is no sound to hear, so nothing was read",
+    "short": "there is less than 0.3 s of sound, so nothing was read",
+    "over-long": "only the first ten minutes were read",
     "single-modality": "a fused reading that rests on one modality alone",
 }
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from affectus.frontends.degrade import degrade
+from affectus.frontends.flaws import flaws
 from affectus.media import Fault
+from affectus.media.pcm import SignalCheck
 from affectus.sample import Sample, Span
 
 RATE = 16_000  # Hz
 SHORTEST = 0.3  # seconds; less speech carries no mood that could be read
+LONGEST = 600.0  # seconds; one reading of more says nothing about any of it, and memory would grow with it
 QUIET = 10 ** (-65 / 20)  # RMS of the loudest block below which there is silence
 ACTIVE = 1e-3  # power of active sound against the loudest block: within 30 dB
 BLOCK = 400  # samples = 25 ms
@@ -83,24 +87,44 @@ def sound(wave: np.ndarray) -> Sound:
 
 
 def hear(sample: Sample, rng: np.random.Generator | None = None) -> tuple[np.ndarray, list[str]]:
-    """The wave of a sample without offset and the kinds of its faults.
+    """The wave of a sample without offset and what is wrong with it.
 
     Args:
         sample: With sound.
         rng: Puts the wave into random recording conditions.
 
     Returns:
-        (samples,) float32 at 16 kHz, finite; flags, among them `non-finite-replaced` where samples were silenced.
+        (samples,) float32 at 16 kHz, finite, the first ten minutes; flags: kinds of `Fault`, those of `flaws`, and
+        `over-long` where there is more. Samples that were no numbers are zeros (`non-finite-replaced`).
     """
     faults: list[Fault] = []
-    wave = np.asarray(sample.wave(RATE, faults), np.float32)
+    wave = np.asarray(_first(sample, faults).wave(RATE, faults), np.float32)
     flags = [fault.kind for fault in faults if fault.kind != "silent"]
-    if not np.isfinite(wave).all():
-        flags.append("non-finite-replaced")
-        wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    longest = round(LONGEST * RATE)
+    if len(wave) > longest:
+        wave, flags = wave[:longest], [*flags, "over-long"]
     if rng is not None:
         wave = degrade(wave, rng)
-    return (wave - wave.mean() if len(wave) else wave), flags
+    else:
+        flags += flaws(wave)
+    return (wave - wave.mean() if len(wave) else wave), list(dict.fromkeys(flags))
+
+
+def _first(sample: Sample, faults: list[Fault]) -> Sample:
+    """The sample with no more sound than is needed to tell that it is too long; arrays checked as decoding checks."""
+    media, seconds = sample.media, LONGEST + 1
+    if media is None:
+        return sample
+    if media.array is None:
+        end = media.start + seconds
+        media = replace(media, end=end if media.end is None else min(media.end, end))
+    elif media.kind == "audio" and np.ndim(media.array) == 1:
+        wave, rate = np.asarray(media.array[: round(seconds * (media.rate or 0))], np.float32), int(media.rate or 0)
+        check = SignalCheck(rate)
+        check.mix(wave[None], np.ones(1, np.float32), 0)
+        faults += check.faults()
+        media = replace(media, array=np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0))
+    return replace(sample, media=media)
 
 
 def placed(span: Span, row: Heard) -> Span:
