@@ -11,9 +11,9 @@ HEAD = """# Recipes
 
 Made from the files in `recipes/`. An expected figure was measured when the recipe was run with its own command; ± is
 how far another seed or machine may be from it. A figure *by* a protocol is measured again at the end of every run that
-follows the command, and `affectus train` says whether it lies within the tolerance; a figure by a benchmark is measured
-by that script, since it takes several trainings. *Published* figures stand as their papers print them; nobody here ran
-them. Keys: [Train a system](../how-to/train.md).
+follows the command, and `affectus train` says whether it lies within the tolerance. Where a protocol has folds, or a
+benchmark is named, several trainings are needed, which `affectus evaluate RECIPE` or that script carries out.
+*Published* figures stand as their papers print them; nobody here ran them. Keys: [Train a system](../how-to/train.md).
 """
 
 

@@ -87,16 +87,18 @@ def test_what_a_recipe_expects_is_measured_in_the_end(corpus: Path, recipe: Path
         "  jaccard: {value: 2.5, tolerance: 0.1, by: goemotions/official}\n"
         "  uar: {value: 0.5, tolerance: 0.1, by: benchmarks/voice_accuracy.py}\n"
         "  AUC: {value: 0.5, tolerance: 0.1, by: card}\n"
+        "  accuracy: {value: 0.5, tolerance: 0.1, by: isear/5-fold}\n"
         "took: {minutes: 1, gib: 0.5, machine: one core}\n" + plain
     )
     place = ("--data", corpus, "--quiet")
     lines = told("train", recipe, "epochs=3", *place, "--out", tmp_path / "made").splitlines()
-    (first, second, third, fourth, cost, stated) = lines
+    (first, second, third, fourth, fifth, cost, stated) = lines
     assert first.startswith("macro_f1 by goemotions/official: 0.")
     assert first.endswith("expected 0.5 ± 0.6: as expected")
     assert second.endswith("expected 2.5 ± 0.1: OUTSIDE the tolerance")
     assert "measured by benchmarks/voice_accuracy.py, not by this run" in third
     assert "card has no such figure" in fourth
+    assert "anew for each fold" in fifth
     assert "GiB" in cost
     assert stated == "the recipe says 1 minutes, 0.5 GiB, one core"
     assert "OUTSIDE" not in told(

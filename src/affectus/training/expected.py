@@ -19,6 +19,7 @@ from affectus.training.recipe import Expectation, Recipe
 
 CARD = "card"
 BENCHMARK = "benchmarks/"
+_FOLDS = "fitted anew for each fold: `affectus evaluate` of the recipe measures it"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def compare(recipe: Recipe, folder: Path, root: Path) -> list[Compared]:
     for metric, expected in recipe.expect.items():
         of = measured_by(expected, metric)
         if of is not None and expected.by not in known:
-            known[expected.by] = _values(of, folder, root)
+            # This checkpoint learned from all folds.
+            known[expected.by] = _FOLDS if of.folds is not None else _values(of, folder, root)
         found = known.get(expected.by, f"measured by {expected.by}, not by this run")
         if isinstance(found, str):
             out.append(Compared(metric, expected, why=found))

@@ -118,8 +118,8 @@ class Expectation(_Strict):
     Args:
         value: What was measured.
         tolerance: How far another seed or machine may be from it.
-        by: `CORPUS/PROTOCOL`, measured at the end of the run; `card`, a figure on the checkpoint's card; else the
-            benchmark that measures it.
+        by: `CORPUS/PROTOCOL`, measured at the end of the run, or by `affectus evaluate` where it has folds; `card`, a
+            figure on the checkpoint's card; else the benchmark that measures it.
         data: What else must be said: split, seeds, number of items.
     """
 
