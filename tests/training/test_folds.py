@@ -11,7 +11,7 @@ from affectus.card import CheckpointCard
 from affectus.corpora.base import Loaded, corpus, gold, one_hot, with_gold
 from affectus.errors import ConfigError, InputError
 from affectus.evaluation.answers import cases
-from affectus.evaluation.protocols import protocol
+from affectus.evaluation.protocols import Folds, protocol
 from affectus.evaluation.results import Result
 from affectus.registry import load
 from affectus.sample import Sample
@@ -78,7 +78,7 @@ def test_figures_are_of_the_readers_that_did_not_learn_from_the_items(
     each = [macro(compared.folds == fold) for fold in range(5)]
     folds, value = found.result.folds["macro_f1"], found.result.metrics["macro_f1"]
     assert folds.each == pytest.approx(each)
-    assert value.value == pytest.approx(np.mean(each))
+    assert value.value == folds.mean == pytest.approx(np.mean(each))
     assert folds.pooled == pytest.approx(macro(np.ones(70, bool)))
     assert folds.sd == pytest.approx(np.std(each, ddof=1))
     assert value.low <= value.high
@@ -103,6 +103,20 @@ def test_the_fold_after_the_held_out_one_is_watched_and_finished_folds_are_kept(
     again, _, _ = cross_validate(recipe, loaded, tmp_path, out, name="r", resamples=0)
     assert {file: file.stat().st_mtime_ns for file in out.rglob("model.safetensors")} == before
     assert again.result.metrics == first.result.metrics
+
+
+def test_a_protocol_says_whether_folds_are_averaged_or_pooled(
+    recipe: Recipe, loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = protocol("isear", "5-fold-by-respondent")
+    pooled = replace(of, name="one-out", folds=Folds(k=0, by="author", pooled=True))
+    monkeypatch.setattr("affectus.evaluation.protocols._all", lambda: (pooled,))
+    found, _, _ = cross_validate(recipe, loaded, tmp_path, name="r", resamples=20)
+    folds, value = found.result.folds["accuracy"], found.result.metrics["accuracy"]
+    assert len(folds.each) == 14
+    assert value.value == folds.pooled
+    assert "answers pooled" in found.result.protocol.sentence
+    assert value.low <= value.value <= value.high
 
 
 def test_mistakes_are_named(recipe: Recipe, loaded: Loaded, tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def lines(result: Result) -> Iterable[str]:
         yield f"{figure.title}: {value.value:.3f}{interval}, n {value.n:,}"
         if folds := result.folds.get(figure.key):
             each = ", ".join(f"{part:.3f}" for part in folds.each)
-            yield f"  mean of folds {each} (sd {folds.sd:.3f}); all answers at once {folds.pooled:.3f}"
+            told = f"mean {folds.mean:.3f}, sd {folds.sd:.3f}; all answers at once {folds.pooled:.3f}"
+            yield f"  folds {each}: {told}"
     if result.data:
         yield f"learned from: {result.data}"
     yield f"intervals: {result.interval}" + (f", seed {result.seed}" if result.interval != "none" else "")

@@ -220,8 +220,7 @@ def compare(
     side = 1 if best.metric.higher else -1
     names = list(readers)
     base = max(names, key=lambda n: side * found[n].result.metrics[best.key].value) if against == "best" else names[0]
-    same = found[base].cases
-    draws = Draws(resamples, seed, same.groups, same.folds)
+    draws = Draws.of(of, found[base].cases, resamples, seed)
     others = [name for name in names if name != base]
     return Comparison(
         of,

@@ -184,12 +184,13 @@ def measurement(
         strict: As in `values`.
         **about: What else the result says, at least `name`.
     """
-    draws = Draws(resamples, seed, compared.groups, compared.folds)
+    draws = Draws.of(of, compared, resamples, seed)
     metrics, folds = values(of, compared, given, draws, strict), {}
     for figure in figures(of):
         found = draws.by_fold(figure, compared.gold, given)
         if found is not None and figure.key in metrics:
-            folds[figure.key] = Folded(each=tuple(found.each.values()), sd=found.sd, pooled=found.pooled)
+            each = tuple(found.each.values())
+            folds[figure.key] = Folded(each=each, sd=found.sd, mean=found.mean, pooled=found.pooled)
     result = Result(
         protocol=of,
         metrics=metrics,

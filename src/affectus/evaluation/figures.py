@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affectus.evaluation.answers import Answers
+from affectus.evaluation.answers import Answers, Cases
 from affectus.evaluation.catalogue import Metric, metric
 from affectus.evaluation.intervals import how, resampled
 from affectus.evaluation.protocols import Protocol
@@ -68,13 +68,21 @@ class Draws:
         count: Resamples; 0 gives none, hence no intervals.
         seed: Of the draws.
         groups: (n,) cluster of each item, drawn whole; None draws items.
-        folds: (n,) fold of each item; a figure is then the mean of the folds' figures.
+        folds: (n,) fold of each item.
+        pooled: Whether a figure is that of all items at once; else it is the mean of the folds' figures.
     """
 
     count: int = 10_000
     seed: int = 0
     groups: np.ndarray | None = None
     folds: np.ndarray | None = None
+    pooled: bool = False
+
+    @classmethod
+    def of(cls, protocol: Protocol, compared: Cases, count: int, seed: int) -> Draws:
+        """The draws from what a protocol compares."""
+        pooled = protocol.folds is not None and protocol.folds.pooled
+        return cls(count, seed, compared.groups, compared.folds, pooled)
 
     @property
     def how(self) -> str:
@@ -86,7 +94,9 @@ class Draws:
         sides = of.sides(gold, given)
         if sides is None:
             return float("nan")
-        return of.metric(*sides) if self.folds is None else over_folds(of.metric, self.folds, *sides).mean
+        return (
+            of.metric(*sides) if self.folds is None or self.pooled else over_folds(of.metric, self.folds, *sides).mean
+        )
 
     def by_fold(self, of: Figure, gold: np.ndarray, given: Answers) -> Folds | None:
         """The figure of each fold and of all answers at once; None without folds or such answers."""
@@ -98,7 +108,7 @@ class Draws:
         sides = of.sides(gold, given)
         if sides is None:
             return np.full(self.count, np.nan)
-        parts = [None] if self.folds is None else [self.folds == fold for fold in np.unique(self.folds)]
+        parts = [None] if self.folds is None or self.pooled else [self.folds == fold for fold in np.unique(self.folds)]
         each = [
             resampled(of.metric, *sides, n=self.count, seed=self.seed, groups=self.groups, part=part) for part in parts
         ]

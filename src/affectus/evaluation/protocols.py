@@ -33,6 +33,7 @@ class Folds:
         by: Kind of group whose items stay together (`author`, `article`); empty divides single items.
         stratify: Whether each fold has the labels in the shares of the whole.
         seed: Of the division.
+        pooled: Whether a figure is that of all answers at once; else it is the mean of the folds' figures.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -41,6 +42,7 @@ class Folds:
     by: str = ""
     stratify: bool = False
     seed: int = 0
+    pooled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class Protocol:
             quantities; `profiles`: distributions.
         gold: Scale of the corpus's gold, where it is not the one that is compared.
         split: Split that is measured.
-        folds: Division of the split, for systems that are fitted anew for each fold; figures are means over folds.
+        folds: Division of the split, for systems that are fitted anew for each fold.
         group: Kind of group (`dialogue`, `author`) that intervals draw whole.
         unit: `item`, or `dialogue`: the turns of a dialogue are given together, in order.
         only: Which rows count: `all`, or `one-label`: those with one gold label on the corpus's own scale.
@@ -143,6 +145,7 @@ class Protocol:
         if self.folds is not None:
             kind = f"{self.folds.k} folds" if self.folds.k else "one group left out at a time"
             parts.append(kind + (f" grouped by {self.folds.by}" if self.folds.by else ""))
+            parts.append("answers pooled" if self.folds.pooled else "mean over folds")
         parts.append(f"compared on {', '.join(self.scales)}")
         if self.gold:
             parts.append(f"gold mapped {self.gold}→{self.scales[0]}")

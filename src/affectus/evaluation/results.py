@@ -38,11 +38,13 @@ class Folded:
     Args:
         each: The figure of each fold, in their order.
         sd: Sample standard deviation over the folds.
-        pooled: The figure of all answers at once; the protocol's own is the mean over folds.
+        mean: Mean over the folds.
+        pooled: The figure of all answers at once; which of both is the result, the protocol says.
     """
 
     each: tuple[float, ...]
     sd: float
+    mean: float
     pooled: float
 
 

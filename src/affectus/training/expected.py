@@ -81,6 +81,8 @@ def compare(recipe: Recipe, folder: Path, root: Path) -> list[Compared]:
     out = []
     for metric, expected in recipe.expect.items():
         of = measured_by(expected, metric)
+        if of is not None and of.folds is not None and any(of.corpus in run.data for run in recipe.runs.values()):
+            known[expected.by] = f"`affectus evaluate RECIPE --on {of.title}` measures it, with a fit for each fold"
         if of is not None and expected.by not in known:
             # This checkpoint learned from all folds.
             known[expected.by] = _FOLDS if of.folds is not None else _values(of, folder, root)
