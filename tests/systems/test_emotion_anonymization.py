@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,15 +6,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from affectus import registry
-from affectus.errors import CheckpointError, ConfigError, InputError
+from affectus.errors import CheckpointError, ConfigError, FileError, InputError
+from affectus.formats.kaldi import write_ark, write_list
+from affectus.nn.reparametrised import older
 from affectus.sample import Media, Sample
 from affectus.systems.emotion_anonymization import (
     EmotionAnonymization,
     SoftContent,
     assemble,
+    check_weights,
+    convert_official,
     hear,
     hubert,
 )
@@ -75,7 +80,7 @@ def test_waves_are_cut_to_whole_frames_at_one_peak() -> None:
     assert len(heard.wave) == 26 * 320
     assert len(heard.pitch) == 52
     assert np.abs(heard.wave).max() == pytest.approx(0.95, abs=1e-3)
-    assert heard.samples == 8480
+    assert len(heard.original) == 8480
     assert np.median(heard.pitch[heard.pitch > 0]) == pytest.approx(140, rel=0.02)
 
 
@@ -91,12 +96,12 @@ def test_a_batch_gives_what_its_members_give() -> None:
         np.testing.assert_allclose(together["speaker"][i], alone["speaker"][0], atol=1e-6)
 
 
-def test_length_and_peak_are_those_of_the_original() -> None:
+def test_length_and_level_are_those_of_the_original() -> None:
     sample = voice(seconds=0.53)
     (hidden,) = built().anonymize([sample])
     wave = hidden.wave(RATE)
     assert len(wave) == 8480
-    assert np.abs(wave).max() == pytest.approx(np.abs(sample.wave(RATE)).max(), rel=1e-5)
+    assert np.sqrt((wave**2).mean()) == pytest.approx(np.sqrt((sample.wave(RATE) ** 2).mean()), rel=1e-4)
     assert hidden.features["speaker"].dtype == np.dtype("<f4")
     assert hidden.features["speaker"].shape == (12,)
 
@@ -254,3 +259,185 @@ def test_a_stored_folder_gives_the_same_voice(tmp_path: Path) -> None:
     assert loaded.variant == "emotion-anonymization/tiny"
     before, after = (s.keeping_emotion().anonymize([voice()])[0] for s in (system, loaded))
     np.testing.assert_array_equal(before.wave(RATE), after.wave(RATE))
+
+
+# -- published files ---------------------------------------------------------------------------------------------------
+def fairseq(name: str) -> str:
+    """The name that a tensor of transformers' HuBERT has in fairseq, written down by hand."""
+    head, _, rest = name.partition(".")
+    if name == "masked_spec_embed":
+        return "mask_emb"
+    if head == "feature_projection":
+        return rest.replace("projection", "post_extract_proj")
+    if head == "feature_extractor":
+        return name.replace(".conv.", ".0.").replace(".layer_norm.", ".2.")
+    for ours, theirs in (
+        ("pos_conv_embed.conv.", "pos_conv.0."),
+        ("attention.", "self_attn."),
+        ("feed_forward.intermediate_dense.", "fc1."),
+        ("feed_forward.output_dense.", "fc2."),
+    ):
+        name = name.replace(ours, theirs)
+    before, _, after = name.partition("layers.")
+    return f"{before}layers.{after.replace('.layer_norm.', '.self_attn_layer_norm.')}" if after else name
+
+
+def published(folder: Path) -> EmotionAnonymization:
+    """A folder as the authors publish it, of a small random network."""
+    config = built().config
+    system = built(hubert=replace(config.hubert, heads=1), tracker="best")
+    state = {}
+    for key, value in older(system.state_dict()).items():
+        head, _, rest = key.partition(".")
+        if key.startswith("content.network."):
+            state[f"latent_encoder.ssl_model.{fairseq(rest.removeprefix('network.'))}"] = value
+        elif head in ("content", "speaker", "generator"):
+            state[{"content": "latent_encoder.", "speaker": "xv_model.", "generator": ""}[head] + rest] = value
+    state["latent_encoder.ssl_model.label_embs_concat"] = torch.zeros(5, 4)  # of HuBERT's own training
+    folder.mkdir()
+    torch.save({"generator": state}, folder / "g_00400000")
+    return system
+
+
+def with_chain(folder: Path, vectors: torch.Tensor) -> None:
+    save_file({"vectors": vectors.detach()}, folder / "householder.safetensors")
+
+
+def with_pool(folder: Path, width: int = 12) -> None:
+    pool = folder / "pool"
+    pool.mkdir()
+    rng = np.random.default_rng(0)
+    rows = [(f"s{i:02}", rng.standard_normal(width).astype(np.float32)) for i in range(40)]
+    write_ark(pool / "xvector.ark", rows, scp=pool / "xvector.scp")
+    write_list(pool / "spk2gender", {name: "fm"[i % 2] for i, (name, _) in enumerate(rows)})
+
+
+def convert(source: Path, method: str, out: Path) -> EmotionAnonymization:
+    system = convert_official(source)
+    system.variant = system.name = f"emotion-anonymization/{method}"
+    system.save_pretrained(out)
+    return registry.load(str(out))
+
+
+def test_published_files_give_the_same_voice(tmp_path: Path) -> None:
+    original = published(tmp_path / "published")
+    with_chain(tmp_path / "published", original.reflections.vectors)
+    loaded = convert(tmp_path / "published", "ohnn", tmp_path / "ours")
+    before, after = (s.anonymize([voice()])[0] for s in (original, loaded))
+    np.testing.assert_allclose(after.features["speaker"], before.features["speaker"], rtol=1e-6)
+    np.testing.assert_allclose(after.wave(RATE), before.wave(RATE), atol=1e-6)
+
+
+def test_published_boundaries_keep_the_emotion(tmp_path: Path) -> None:
+    published(tmp_path / "published")
+    with_pool(tmp_path / "published")
+    (tmp_path / "published" / "boundaries").mkdir()
+    for i, emotion in enumerate(FOUR):
+        np.save(tmp_path / "published" / "boundaries" / f"{emotion}.npy", 3 * np.eye(12, dtype=np.float32)[i : i + 1])
+    system = replace_pool_sizes(convert(tmp_path / "published", "selection", tmp_path / "ours")).keeping_emotion()
+    (hidden,) = system.anonymize([voice()])
+    emotion = int(hidden.features["emotion"].argmax())
+    assert abs(hidden.features["speaker"][emotion]) == pytest.approx(30, rel=1e-5)
+
+
+def replace_pool_sizes(system: EmotionAnonymization) -> EmotionAnonymization:
+    """Published sizes are 200 and 100 of a large pool; this one has forty."""
+    system.config = replace(system.config, far=12, drawn=4)
+    return system
+
+
+def test_what_is_missing_in_a_published_folder_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    with pytest.raises(FileError, match="is no folder"):
+        convert_official(folder)
+    published(folder)
+    with pytest.raises(FileError, match=r"neither of householder.safetensors and pool/xvector.scp"):
+        convert_official(folder)
+    with_pool(folder, width=7)
+    with pytest.raises(CheckpointError, match=r"'s00' in 'xvector.scp'.*12 numbers"):
+        convert_official(folder)
+    with_chain(folder, torch.randn(3, 12))
+    with pytest.raises(FileError, match="both of"):
+        convert_official(folder)
+    (folder / "pool" / "xvector.scp").unlink()
+    (folder / "boundaries").mkdir()
+    with pytest.raises(FileError, match=r"no readable angry.npy"):
+        convert_official(folder)
+    with_chain(folder, torch.randn(3, 9))
+    with pytest.raises(CheckpointError, match=r"householder.safetensors.*size mismatch"):
+        convert_official(folder)
+    state = torch.load(folder / "g_00400000", weights_only=True)
+    del state["generator"]["conv_post.bias"]
+    torch.save(state, folder / "g_00400000")
+    with_chain(folder, torch.randn(3, 12))
+    with pytest.raises(CheckpointError, match=r"1 tensors differ, first 'generator.conv_post.bias'"):
+        convert_official(folder)
+    (folder / "g_00400000").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="no checkpoint of a generator"):
+        convert_official(folder)
+    (folder / "g_00400000").unlink()
+    with pytest.raises(FileError, match=r"no g_\*.*libri_tts_clean_100_fbank_xv_ssl_freeze"):
+        convert_official(folder)
+
+
+def test_a_published_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    tmp_path.joinpath("published").mkdir()
+    torch.save({"generator": Trap()}, tmp_path / "published" / "g_1")
+    with_chain(tmp_path / "published", torch.randn(3, 12))
+    with pytest.raises(CheckpointError, match="UnpicklingError"):
+        convert_official(tmp_path / "published")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_missing_in_a_checkpoint_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "ours"
+    with pytest.raises(FileError, match=r"no folder.*affectus convert"):
+        check_weights(folder, "ohnn")
+    built().save_pretrained(folder)
+    check_weights(folder, "ohnn")
+    with pytest.raises(CheckpointError, match=r"hides by 'ohnn'.*--method ohnn"):
+        check_weights(folder, "selection")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(FileError, match=r"no model.safetensors \(the weights\)"):
+        check_weights(folder, "ohnn")
+    row = json.loads((folder / "config.json").read_text())
+    (folder / "model.safetensors").write_bytes(b"")
+    (folder / "config.json").write_text(json.dumps(row | {"system": "voice-head"}))
+    with pytest.raises(CheckpointError, match="holds 'voice-head'"):
+        check_weights(folder, "ohnn")
+    (folder / "config.json").write_text("[]")
+    with pytest.raises(CheckpointError, match="not of this system"):
+        check_weights(folder, "ohnn")
+    (folder / "config.json").unlink()
+    with pytest.raises(FileError, match=r"no config.json \(sizes and method\)"):
+        check_weights(folder, "ohnn")
+    (folder / "g_1").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"published files.*affectus convert emotion-anonymization/ohnn"):
+        check_weights(folder, "ohnn")
+
+
+# -- emotion encoder (P1) ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("encoder", ["tiny:wav2vec2", "tiny:hubert", "tiny:wavlm"])
+def test_the_generator_may_hear_the_emotion_too(encoder: str, tmp_path: Path) -> None:
+    system = built(emotion_encoder=encoder)
+    assert system.generator.conv_pre.weight.shape[1] == 10 + 1 + 12 + 32
+    (before,) = system.anonymize([voice()])
+    felt = system.emotion(torch.zeros(1, 3200)).last_hidden_state
+    assert felt.shape == (1, 9, 32)
+    system.save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    assert not any(key.startswith("emotion.") for key in tensors), "it is kept by reference"
+    (after,) = registry.load(str(tmp_path)).anonymize([voice()])
+    np.testing.assert_array_equal(before.wave(RATE), after.wave(RATE))
+
+
+def test_any_hubert_may_give_the_content() -> None:
+    system = built(backbone="tiny:hubert")
+    assert system.content.W.shape == (10, 32)
+    assert np.isfinite(system.anonymize([voice()])[0].wave(RATE)).all()
+    with pytest.raises(ConfigError, match=r"'tiny:bert' are \d+ samples apart"):
+        built(backbone="tiny:bert")

@@ -8,6 +8,8 @@ P1 takes its emotion from is not published: here any speech encoder stands in it
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +32,7 @@ from affectus.config import Config, Ref
 from affectus.errors import CheckpointError, ConfigError, FileError, InputError
 from affectus.formats.kaldi import read_list, read_scp
 from affectus.frontends.speech.fundamental import best_tracker, fitted, fundamental
+from affectus.frontends.waves import RATE, SHORTEST, SILENT, levelled
 from affectus.nn.boundaries import Boundaries
 from affectus.nn.ecapa import Ecapa, bands
 from affectus.nn.fitted import Fitted
@@ -42,10 +45,8 @@ from affectus.sample import Item, Media, Sample, flatten
 from affectus.system import System
 from affectus.taxonomy import map_scores, scale
 
-RATE = 16_000  # Hz
 HOP = 320  # samples of a content frame = 20 ms; a frame of pitch is half of it
-SHORTEST, LONGEST = 0.1, 60.0  # seconds
-SILENT = 1e-4  # peak, −80 dB of full scale
+LONGEST = 60.0  # seconds
 LOUD = 0.95  # peak that every wave is brought to before it is encoded
 ENCODER = "hf:audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"  # stands in for the unpublished one of P1
 
@@ -139,14 +140,12 @@ class Heard(NamedTuple):
     Args:
         wave: (n,) float32 with a peak of 0.95, n a multiple of 320.
         pitch: (n / 160,) float32 Hz, 0 where unvoiced.
-        peak: Of the wave as it came.
-        samples: Of the wave as it came, at 16 kHz.
+        original: The wave as it came.
     """
 
     wave: np.ndarray
     pitch: np.ndarray
-    peak: float
-    samples: int
+    original: np.ndarray
 
 
 def hear(sample: Sample, tracker: Literal["yaapt", "yin"]) -> Heard:
@@ -169,7 +168,7 @@ def hear(sample: Sample, tracker: Literal["yaapt", "yin"]) -> Heard:
     if peak < SILENT:
         raise InputError(f"sample {sample.id!r} is silent", remedy="leave it out; there is no voice to hide in it")
     ready = (LOUD / peak * wave[: len(wave) // HOP * HOP]).astype(np.float32)
-    return Heard(ready, fitted(fundamental(ready, tracker), 2 * len(ready) // HOP), peak, len(wave))
+    return Heard(ready, fitted(fundamental(ready, tracker), 2 * len(ready) // HOP), wave)
 
 
 @dataclass(frozen=True)
@@ -359,7 +358,7 @@ class EmotionAnonymization(System):
     def anonymize(self, samples: Iterable[Sample], rng: np.random.Generator | None = None) -> list[Sample]:
         """The same samples in other voices, in memory, one utterance at a time.
 
-        Length and peak are those of the original. Of its features nothing is kept, since they would still tell the
+        Length and level are those of the original. Of its features nothing is kept, since they would still tell the
         voice; instead there are `speaker`, the new vector (width,), and, where the emotion was to be kept, `emotion`,
         (k,) with a one at the emotion that it was moved to.
 
@@ -417,10 +416,9 @@ class EmotionAnonymization(System):
     def _sound(self, heard: Heard, vector: np.ndarray) -> Media:
         wave, pitch = (torch.from_numpy(a)[None].to(self.device) for a in (heard.wave, heard.pitch))
         made = self.speak(wave, pitch, torch.as_tensor(vector, dtype=torch.float32, device=self.device)[None])
-        sound = np.zeros(heard.samples, np.float32)
+        sound = np.zeros(len(heard.original))
         sound[: made.numel()] = made.cpu().numpy()
-        loudest = np.abs(sound).max()
-        return Media("audio", array=sound * np.float32(heard.peak / loudest) if loudest else sound, rate=RATE)
+        return Media("audio", array=levelled(sound, heard.original).astype(np.float32), rate=RATE)
 
     # -- emotion ---------------------------------------------------------------------------------------------------
     def keeping_emotion(self) -> Self:
@@ -510,23 +508,60 @@ def convert_official(path: Path) -> EmotionAnonymization:
             allowed="one of the two",
             remedy="train reflections (affectus.nn.householder.train_reflections), or extract vectors of a pool",
         )
-    method: Literal["ohnn", "selection"] = "ohnn" if chain.is_file() else "selection"
-    vectors = _tensor(chain) if method == "ohnn" else torch.zeros(0)
-    config = EmotionAnonymizationConfig(method=method, reflections=max(1, len(vectors)))
-    system = EmotionAnonymization(config)
-    _load(system, _generator(found[-1]), found[-1])
-    if method == "ohnn":
+    state = _generator(found[-1])
+    sizes = _sizes(state, found[-1])
+    if chain.is_file():
+        vectors = _tensor(chain)
+        system = EmotionAnonymization(replace(sizes, method="ohnn", reflections=len(vectors)))
         _load(system.reflections, {"vectors": vectors}, chain)
     else:
-        system.pool.set(**_pool(pool))
+        system = EmotionAnonymization(replace(sizes, method="selection"))
+        system.pool.set(**_pool(pool, sizes.ecapa.width))
+    _load(system, state, found[-1])
     _take_boundaries(system.boundaries, path / "boundaries")
     return system.eval()
 
 
+def check_weights(folder: Path, method: str) -> None:
+    """Raise an error that names what is missing in a checkpoint folder of this system, and what to do.
+
+    Args:
+        folder: Of the user.
+        method: `ohnn` or `selection`.
+
+    Raises:
+        FileError: If there is no such folder, or a file is missing.
+        CheckpointError: If it holds published files, or another method.
+    """
+    convert = f"affectus convert emotion-anonymization/{method} FOLDER --out NEW"
+    if not folder.is_dir():
+        raise FileError(f"there is no folder {str(folder)!r}", remedy=f"make one from published files: {convert}")
+    if next(folder.glob("g_*"), None) is not None and not (folder / "config.json").exists():
+        raise CheckpointError(
+            f"{str(folder)!r} holds published files", allowed="a checkpoint", remedy=f"convert them: {convert}"
+        )
+    for name, what in (("config.json", "sizes and method"), ("model.safetensors", "the weights")):
+        if not (folder / name).is_file():
+            raise FileError(
+                f"{str(folder)!r} has no {name} ({what})",
+                allowed="a folder as `affectus convert` or save_pretrained writes it",
+                remedy=f"write it again: {convert}",
+            )
+    try:
+        row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        held = row["config"]["method"] if row["system"] == CARD.system else ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"config.json in {str(folder)!r} is not of this system ({type(error).__name__})", remedy=convert
+        ) from error
+    if not held:
+        raise CheckpointError(f"{str(folder)!r} holds {row['system']!r}", allowed=CARD.system, remedy=convert)
+    if held != method:
+        raise CheckpointError(f"{str(folder)!r} hides by {held!r}", allowed=method, remedy=f"pass --method {held}")
+
+
 def _generator(path: Path) -> dict[str, Tensor]:
     """Names as in our system of what a published checkpoint of the generator holds."""
-    import pickle
-
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["generator"]
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
@@ -540,6 +575,40 @@ def _generator(path: Path) -> dict[str, Tensor]:
     parts["content.network."] = hubert_names(parts["content.network."])
     parts["generator."] = parametrised(parts["generator."])
     return {name + key: value for name, part in parts.items() for key, value in part.items()}
+
+
+def _sizes(state: dict[str, Tensor], path: Path) -> EmotionAnonymizationConfig:
+    """Sizes by the shapes of the tensors; heads of attention are 64 wide, as in HuBERT-base."""
+    net, ecapa = "content.network.", "speaker."
+    position = f"{net}encoder.pos_conv_embed.conv.parametrizations.weight.original1"
+    try:
+        units, width = state["content.W"].shape
+        grouped, reach = state[position].shape[1:]
+        return EmotionAnonymizationConfig(
+            hubert=HubertSizes(
+                channels=len(state[f"{net}feature_extractor.conv_layers.0.conv.weight"]),
+                width=width,
+                layers=len({key.split(".")[4] for key in state if key.startswith(f"{net}encoder.layers.")}),
+                heads=max(1, width // 64),
+                inner=len(state[f"{net}encoder.layers.0.feed_forward.intermediate_dense.weight"]),
+                reach=reach,
+                groups=width // grouped,
+            ),
+            units=units,
+            ecapa=EcapaSizes(
+                width=len(state[f"{ecapa}fc.conv.weight"]),
+                channels=len(state[f"{ecapa}blocks.0.conv.conv.weight"]),
+                attention=len(state[f"{ecapa}asp.tdnn.conv.conv.weight"]),
+                groups=1
+                + sum(key.startswith(f"{ecapa}blocks.1.res2net_block.") and key.endswith("conv.bias") for key in state),
+                squeeze=len(state[f"{ecapa}blocks.1.se_block.conv1.conv.weight"]),
+            ),
+            channels=len(state["generator.conv_pre.bias"]),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise CheckpointError(
+            f"{path.name!r} is no checkpoint of this generator: {error} is not in it", remedy="get it again"
+        ) from error
 
 
 def _load(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
@@ -562,13 +631,18 @@ def _tensor(path: Path) -> Tensor:
         raise CheckpointError(f"{str(path)!r} holds no tensor `vectors`", remedy="save it again") from error
 
 
-def _pool(scp: Path) -> dict[str, np.ndarray]:
+def _pool(scp: Path, width: int) -> dict[str, np.ndarray]:
     """Vectors of a pool, and which of them are of women."""
     sex = read_list(scp.with_name("spk2gender"))
     rows = list(read_scp(scp))
     missing = [key for key, _ in rows if key not in sex]
     if missing:
         raise FileError(f"spk2gender has no line for {missing[0]!r}", remedy="add `f` or `m` for every vector")
+    other = next((key for key, vector in rows if len(vector) != width), None)
+    if other is not None or not rows:
+        raise CheckpointError(
+            f"the vector of {other!r} in {scp.name!r} is no speaker vector", allowed=f"{width} numbers"
+        )
     vectors = np.stack([vector for _, vector in rows]).astype(np.float32)
     return {"vectors": vectors, "female": np.array([sex[key].startswith("f") for key, _ in rows])}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from affectus.errors import CheckpointError, InputError, check_option
+from affectus.errors import InputError, check_option
 
 METHODS: Mapping[str, str] = {
     "embedded": "pseudo-voice",
@@ -28,7 +28,8 @@ def open_anonymizer(method: str = DEFAULT, *, keep_emotion: bool = False, weight
 
     Raises:
         InputError: If weights are missing or given in vain, or the method has no way to keep the emotion.
-        CheckpointError: If the folder holds no weights of this method.
+        FileError: If a file of the weights is missing; the message says which.
+        CheckpointError: If the folder holds no weights of this method, or no boundaries to keep the emotion by.
     """
     from affectus import registry
 
@@ -49,13 +50,8 @@ def open_anonymizer(method: str = DEFAULT, *, keep_emotion: bool = False, weight
             f"the method {method!r} needs trained weights, which can't be shipped",
             remedy=f"pass --weights FOLDER with a checkpoint of {name}, or take --method {DEFAULT}, which needs none",
         )
+    from affectus.systems.emotion_anonymization import check_weights
+
+    check_weights(weights, method)
     found: Any = registry.load(str(weights))
-    if getattr(found, "variant", "") != name:
-        raise CheckpointError(
-            f"{str(weights)!r} holds {getattr(found, 'variant', '') or 'another system'}", allowed=name
-        )
-    if keep_emotion and not hasattr(found, "keeping_emotion"):
-        raise InputError(
-            f"the checkpoint {str(weights)!r} has no emotion boundaries", remedy="leave --keep-emotion out"
-        )
     return found.keeping_emotion() if keep_emotion else found
