@@ -1,9 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from affectus import assets
+from affectus import assets, registry
 from affectus.errors import AffectusError
+from affectus.media import read_wave
 
 CALL = Path(__file__).resolve().parents[2] / "examples" / "call.flac"
 
@@ -45,6 +48,44 @@ def test_a_folder_of_which_one_fails(run, tmp_path):
     code, shown, _ = run(*words[:-1], "--resume")
     assert code == 1
     assert "1 were there already" in shown
+
+
+def random_weights(folder, method):
+    """A small network that knows nothing, stored as `affectus convert` stores published weights."""
+    torch.manual_seed(0)
+    system = registry.build("emotion-anonymization/tiny", method=method)
+    rng = np.random.default_rng(0)
+    labels = system.boundaries.labels * 10
+    system.boundaries.fit(rng.standard_normal((40, 12)), labels, rng)
+    system.variant = system.name = f"emotion-anonymization/{method}"
+    system.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.assets
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(("method", "also"), [("ohnn", ()), ("ohnn", ("--keep-emotion",)), ("selection", ())])
+def test_a_network_with_weights_of_the_users_own(run, tmp_path, method, also):
+    weights = random_weights(tmp_path / "weights", method)
+    out = tmp_path / "out.wav"
+    words = ("--method", method, "--weights", weights, "--seed", 1, *also)
+    code, shown, error = run("anonymize", CALL, out, *words)
+    assert code == 0, error
+    assert "out.wav" in shown
+    before, after = read_wave(CALL, 16_000), read_wave(out, 16_000)
+    assert len(after) == len(before)
+    assert 0.01 < np.abs(after).max() < 1
+    code, _, error = run("anonymize", CALL, tmp_path / "o.wav", "--method", "mcadams", "--weights", weights)
+    assert (code, "it needs none" in error) == (2, True)
+
+
+def test_weights_that_do_not_fit_are_said(run, tmp_path):
+    words = ("anonymize", CALL, tmp_path / "o.wav", "--method", "selection", "--weights")
+    code, _, error = run(*words, tmp_path / "nowhere")
+    assert (code, "affectus convert emotion-anonymization/selection" in error) == (2, True)
+    code, _, error = run(*words, random_weights(tmp_path / "weights", "ohnn"))
+    assert (code, "--method ohnn" in error) == (2, True)
+    assert not (tmp_path / "o.wav").exists()
 
 
 def test_mistakes_are_one_line(run, tmp_path):
