@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from files import sheet, write
 
 from affectus.corpora.base import Loaded, corpus, gold, groups, load_corpus
 from affectus.corpora.drawing import redraw
+from affectus.corpora.inspection import inspect
 from affectus.errors import FileError
 from affectus.taxonomy import scale
 
@@ -239,18 +240,21 @@ def test_mosi_is_split_by_videos_and_scaled(tmp_path: Path) -> None:
 
 
 # -- LibriSpeech and VoicePrivacy -------------------------------------------------------------------------------------
-def test_librispeech_words_speakers_and_sexes(tmp_path: Path) -> None:
+def books(folder: Path) -> Path:
     write(
-        tmp_path,
+        folder,
         {
             "LibriSpeech/dev-clean/84/121123/84-121123.trans.txt": "84-121123-0000 GO ON\n84-121123-0001 SILENT\n",
             "LibriSpeech/test-clean/61/70968/61-70968.trans.txt": "61-70968-0000 HE BEGAN\n",
             "LibriSpeech/SPEAKERS.TXT": ";ID |SEX| SUBSET |NAME\n84 | F | dev-clean | A | B\n61 | M | x | C\n",
         },
     )
-    sounds(tmp_path, "LibriSpeech/dev-clean/84/121123/84-121123-0000.flac")
-    sounds(tmp_path, "LibriSpeech/test-clean/61/70968/61-70968-0000.flac")
-    loaded = load_corpus("librispeech", tmp_path)
+    sounds(folder, "LibriSpeech/dev-clean/84/121123/84-121123-0000.flac")
+    return sounds(folder, "LibriSpeech/test-clean/61/70968/61-70968-0000.flac")
+
+
+def test_librispeech_words_speakers_and_sexes(tmp_path: Path) -> None:
+    loaded = load_corpus("librispeech", books(tmp_path))
     assert {name: [s.text for s in rows] for name, rows in loaded.splits.items()} == {
         "dev-clean": ["GO ON"],
         "test-clean": ["HE BEGAN"],
@@ -397,6 +401,29 @@ def test_crema_d_sound_alone_has_the_intended_emotion(tmp_path: Path) -> None:
     loaded = load_corpus("crema-d", sounds(tmp_path, "AudioWAV/1001_DFA_DIS_XX.wav", "AudioWAV/notes.wav"))
     assert top(loaded, "crema-d-6") == ["disgust"]
     assert loaded.left_out == {"other names": 1}
+
+
+# -- told by their files ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("emodb-7", lambda folder: sounds(folder, "wav/03a01La.wav", "wav/03a02Na.wav")),
+        ("savee", lambda folder: sounds(folder, "ALL/DC_a01.wav")),
+        ("esd", lambda folder: sounds(folder, "0011/Angry/0011_000351.wav", "0011/Sad/0011_001051.wav")),
+        ("msp-podcast", podcasts),
+        ("iemocap", sessions),
+        ("librispeech", books),
+        ("voiceprivacy2024", challenge),
+        ("crema-d", votes),
+    ],
+)
+def test_a_copy_is_told_by_its_files_and_reported(tmp_path: Path, name: str, make: Callable[[Path], Path]) -> None:
+    found = {report.corpus.name: report for report in inspect(make(tmp_path))}
+    assert name in found
+    assert set(found) <= {name, "emodb"}
+    assert not found[name].problem
+    assert sum(split.rows for split in found[name].splits.values()) > 0
+    assert len(found[name].corpus.consent) > 10
 
 
 # -- splits -----------------------------------------------------------------------------------------------------------

@@ -104,17 +104,11 @@ def inspect(path: Path, name: str | None = None, *, leaks: bool = True) -> list[
         raise FileError(f"there is no folder {str(path)!r}", remedy="give a corpus's folder, or one above it")
     if name is not None:
         return [_report(name, locate(name, path), leaks)]
-    found = [one for one in _told(path) if one.certain]
-    if not found:  # neither does a folder inside a corpus count as another copy
+    reports = _readable([one for one in _told(path) if one.certain], leaks)
+    if not reports:  # else a folder inside a corpus would count as another copy
         below = sorted(place for place in path.iterdir() if place.is_dir())
-        found = [one for place in below for one in _told(place)] or _told(path)
-    with task("corpora", len(found)) as advance:
-        reports = []
-        for one in found:
-            report = _report(one.name, one.folder, leaks)
-            if one.certain or not report.problem:
-                reports.append(report)
-            advance(1)
+        reports = _readable([one for place in below for one in _told(place)], leaks)
+    reports = reports or _readable(_told(path), leaks)
     if not reports:
         raise FileError(
             f"{str(path)!r} holds no corpus that has a loader",
@@ -141,6 +135,18 @@ def _told(folder: Path) -> list[_Found]:
     fitting = [corpus(name) for name in known_corpora() if holds(folder, corpus(name))]
     named = [one for one in fitting if folder.resolve().name in (one.name, *one.folders)]
     return [_Found(one.name, folder, bool(named)) for one in named or fitting]
+
+
+def _readable(found: Sequence[_Found], leaks: bool) -> list[Report]:
+    """Reports of what was found; a corpus that only the names of files tell of has to be readable too."""
+    reports = []
+    with task("corpora", len(found)) as advance:
+        for one in found:
+            report = _report(one.name, one.folder, leaks)
+            if one.certain or not report.problem:
+                reports.append(report)
+            advance(1)
+    return reports
 
 
 def _report(name: str, folder: Path, leaks: bool) -> Report:

@@ -22,7 +22,7 @@ CORPUS = Corpus(
     citation="Panayotov et al. 2015, Librispeech: an ASR corpus based on public domain audio books, ICASSP",
     perspective_source="none: words and speakers alone, for anonymisation and recognition of speakers",
     group="speaker (track); no speaker is in two subsets but for other and clean of train",
-    files=("*/*/*/*.trans.txt", "LibriSpeech/*/*/*/*.trans.txt"),
+    files=("*-*/[0-9]*/[0-9]*/*.trans.txt", "LibriSpeech/*-*/[0-9]*/[0-9]*/*.trans.txt"),
     folders=("LibriSpeech",),
     obtain="OpenSLR 12",
 )

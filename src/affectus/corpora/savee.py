@@ -26,7 +26,7 @@ CORPUS = Corpus(
     perspective_source="the label is the emotion that the actor was asked to show",
     group="speaker (track): DC JE JK KL, all male",
     splits={"all": Split(480)},
-    files=("**/DC/a01.wav", "**/DC_a01.wav"),
+    files=("DC/a01.wav", "DC_a01.wav", "AudioData/DC/a01.wav", "ALL/DC_a01.wav"),
     folders=("SAVEE", "AudioData"),
     obtain="page of SAVEE at the University of Surrey, on request",
 )
