@@ -16,6 +16,7 @@ from affectus.cli import (
     convert,
     corpora,
     evaluate,
+    features,
     protocols,
     train,
 )
@@ -39,6 +40,7 @@ app.command("contrast")(contrast.contrast)
 app.command("protocols")(protocols.protocols)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(assets.app, name="assets")
+app.add_typer(features.app, name="features")
 
 
 def _version(wanted: bool) -> None:
