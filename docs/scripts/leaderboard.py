@@ -18,7 +18,7 @@ Readers on the text corpora, each table under one protocol. What stands as *veri
 `affectus evaluate NAME --on CORPUS --protocol NAME --store FOLDER` gives one row, `benchmarks/leaderboard.py` many.
 Intervals are of test sampling alone (percentile bootstrap, 95 %). Rows are sorted by the first figure; where intervals
 overlap, `affectus compare` tells whether two readers differ. *Published* figures stand as their papers print them;
-nobody here ran those systems.
+nobody here ran those systems. A row `SYSTEM by RECIPE` is of a recipe that was carried out anew for each fold.
 
 Two things move figures without any change of a reader. An int8 reader quantises a batch at a time, so its figures move
 with the batches: by about 0.001 where this was tried, while runs of the shipped reader on GoEmotions lay between 0.533
