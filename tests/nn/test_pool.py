@@ -23,6 +23,22 @@ def test_draws_repeat_with_the_generator_and_differ_without() -> None:
     assert np.abs(first - third).max() > 0.01
 
 
+def test_vectors_that_are_nearly_the_same_get_nearly_one_voice() -> None:
+    rng = np.random.default_rng(0)
+    pool, me = rng.standard_normal((400, 16)), rng.standard_normal(16)
+    near = [unlike(me + 0.05 * rng.standard_normal(16), pool, 200, 100, np.random.default_rng(1)) for _ in range(5)]
+    other = unlike(me, pool, 200, 100, np.random.default_rng(2))
+    within = max(np.linalg.norm(v - near[0]) for v in near)
+    assert within < 0.5 * np.linalg.norm(other - near[0])
+
+
+def test_all_that_are_far_are_drawn_equally_often() -> None:
+    pool, me = np.eye(6), np.array([9.0, 9.0, 0.1, 0.2, 0.3, 0.4])
+    rng = np.random.default_rng(0)
+    share = 2 * np.mean([unlike(me, pool, 4, 2, rng) for _ in range(2000)], 0)
+    np.testing.assert_allclose(share, [0, 0, 0.5, 0.5, 0.5, 0.5], atol=0.05)
+
+
 def test_a_pool_that_is_too_small_is_refused() -> None:
     with pytest.raises(InputError, match="200 least similar of 40"):
         unlike(np.ones(8), np.ones((40, 8)), 200, 100, np.random.default_rng(0))

@@ -213,6 +213,17 @@ def test_a_reader_may_be_asked_and_where_it_abstains_the_boundaries_are() -> Non
         EmotionAnonymization(config).indicate(samples, own)
 
 
+def test_the_registry_brings_the_reader_and_a_checkpoint_names_it(tmp_path: Path) -> None:
+    system = with_boundaries(built(reader="voice-head/tiny"))
+    assert not any("reader" in name for name in system.state_dict())
+    system.save_pretrained(tmp_path)
+    loaded = registry.load(str(tmp_path))
+    assert loaded.reader.variant == "voice-head/tiny"
+    read = loaded.reader.read([voice(seconds=1.0)]).scores("emodb-4")[0]
+    names = ("angry", "happy", "neutral", "sad")  # in the order of emodb-4
+    assert loaded.indicate([voice(seconds=1.0)], loaded.vectors([voice()])) == [names[int(read.argmax())]]
+
+
 def test_without_boundaries_no_emotion_is_kept() -> None:
     with pytest.raises(CheckpointError, match="no emotion boundaries"):
         built().keeping_emotion()

@@ -13,6 +13,9 @@ from affectus.errors import InputError
 def unlike(vector: np.ndarray, pool: np.ndarray, far: int, drawn: int, rng: np.random.Generator) -> np.ndarray:
     """The mean of vectors drawn from those of a pool that are least like one.
 
+    The draw puts the whole pool in an order, and the first of those in question are taken: one state of the generator
+    gives nearly one voice for vectors that are nearly the same, such as those of stretches of one recording.
+
     Args:
         vector: (f,) of the speaker.
         pool: (n, f), n ≥ far.
@@ -34,8 +37,9 @@ def unlike(vector: np.ndarray, pool: np.ndarray, far: int, drawn: int, rng: np.r
         )
     x = np.asarray(pool, np.float64)
     cosine = x @ vector / (np.linalg.norm(x, axis=1) * np.linalg.norm(vector))
-    chosen = rng.choice(np.argsort(cosine, kind="stable")[:far], drawn, replace=False)
-    return x[chosen].mean(0)
+    among = np.argsort(cosine, kind="stable")[:far]
+    turn = rng.permutation(len(x))
+    return x[among[np.argsort(turn[among])[:drawn]]].mean(0)
 
 
 def nearest(vector: np.ndarray, pool: np.ndarray) -> int:

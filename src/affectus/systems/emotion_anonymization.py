@@ -678,6 +678,7 @@ CARD = Card(
     proof="official code",
     limits="Does nothing useful without trained weights, which are not shipped. Words, accent and rhythm stay and can "
     "tell who speaks. The emotion encoder of the variants p1 and p3 is not the authors'.",
+    expected_failures={"check_onnx": "utterances go through one by one, which no graph with a batch can do"},
 )
 
 _TINY = EmotionAnonymizationConfig(
