@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +19,15 @@ class Reader(Protocol):
 
     def read(self, items: Iterable[Item | str]) -> Timeline:
         """One or more rows an item, in input order."""
+        ...
+
+
+@runtime_checkable
+class Streamer(Protocol):
+    """What a reader of voices may give besides: readings of sound while it arrives."""
+
+    def stream(self, chunks: Iterable[tuple[float, np.ndarray]]) -> Iterator[Timeline]:
+        """One row a window, as soon as the window has ended: what the sound as a whole gives, in constant memory."""
         ...
 
 

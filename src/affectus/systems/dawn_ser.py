@@ -30,6 +30,7 @@ from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError
 from affectus.frontends.hearing import RATE, Heard, gold_of, hear, placed, sound
+from affectus.frontends.streaming import Streams
 from affectus.nn.losses import concordance_loss, loss_on
 from affectus.readout import read_out
 from affectus.sample import Item, as_items, flatten
@@ -195,7 +196,7 @@ class Head(nn.Module):
         return self.out_proj(self.dropout(torch.tanh(self.dense(self.dropout(pooled)))))
 
 
-class DawnSER(System):
+class DawnSER(Streams, System):
     """Reads stretches of speech by one speaker: arousal, dominance, valence, or whatever the targets are.
 
     Args:

@@ -26,6 +26,7 @@ from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.frontends.hearing import BLOCK, RATE, Heard, Sound, gold_of, hear, placed, sound
 from affectus.frontends.prosody import DESCRIPTORS, prosody
+from affectus.frontends.streaming import Streams
 from affectus.nn.fitted import Fitted
 from affectus.readout import read_out
 from affectus.sample import Item, Sample, flatten
@@ -144,7 +145,7 @@ class HeldOut(NamedTuple):
     targets: dict[str, np.ndarray]
 
 
-class VoiceHead(System):
+class VoiceHead(Streams, System):
     """Reads stretches of speech by one speaker: which of a few acted emotions the voice was meant to show.
 
     Args:

@@ -7,6 +7,7 @@ import inspect
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from affectus import registry
 from affectus.errors import AffectusError
+from affectus.frontends.streaming import SILENT_WINDOW, Windows
 from affectus.sample import Item, Media, Sample, flatten
 from affectus.taxonomy import scale
 from affectus.testing.items import RATE
@@ -126,15 +128,39 @@ def check_translation(subject: Subject) -> None:
 
 
 def check_streaming(subject: Subject) -> None:
-    """Where streaming is declared, it gives the offline timeline."""
-    stream = getattr(subject.system, "stream", None)
-    if stream is None or subject.modality != "voice":
+    """Sound that arrives in chunks of any size gives the timeline of the whole, in order, within 1e-3."""
+    system: Any = subject.system
+    if not hasattr(system, "stream") or subject.modality != "voice":
         raise Skip("no streaming declared")
-    item = subject.items(1)[0]
-    assert isinstance(item, Sample)
-    wave = item.wave(RATE)
-    chunks = [(at / RATE, wave[at : at + 1600]) for at in range(0, len(wave), 1600)]
-    same(Timeline.concat(stream(iter(chunks))), subject.read([item], 1), 1e-3, "streamed")
+    rng, gap = np.random.default_rng(0), np.zeros(2 * RATE, np.float32)
+    spoken = [item.wave(RATE) for item in subject.items(4) if isinstance(item, Sample)]
+    wave = np.concatenate([spoken[0], spoken[1], gap, spoken[2], gap[: RATE // 3], spoken[3]])
+    asked: dict[str, Any] = {"windows": Windows(window=1.5, hop=0.6, speech=0.4), "detector": _loud}
+    sample = Sample(id="sound", source="stream", media=Media("audio", array=wave, rate=RATE), start=3.0)
+    whole = system.read_windows(sample, **asked)
+    assert len(whole) == -(-(len(wave) - round(1.5 * RATE)) // round(0.6 * RATE)) + 1, f"{len(whole)} windows"
+    silent = [SILENT_WINDOW in affect.flags for affect in whole]
+    assert any(silent), "the pause was read"
+    assert not all(silent), "no window was read"
+    for sizes in ([len(wave)], [1600], [512], [1, 7, 20_000], rng.integers(1, 9000, 50).tolist()):
+        live = Timeline.concat(system.stream(_chunks(wave, sizes, 3.0), **asked))
+        same(live, whole, 1e-3, f"streamed in chunks of {sizes[:3]}")
+        for column in ("start", "end", "flags"):
+            assert list(map(str, live.column(column))) == list(map(str, whole.column(column))), f"{column} differs"
+
+
+def _loud(frame: np.ndarray) -> float:
+    """A detector without a network: whether a frame is louder than −40 dB of full scale."""
+    return float(np.square(frame).mean() > 1e-4)
+
+
+def _chunks(wave: np.ndarray, sizes: list[int], start: float) -> Iterator[tuple[float, np.ndarray]]:
+    at = 0
+    for size in cycle(sizes):
+        if at >= len(wave):
+            return
+        yield start + at / RATE, wave[at : at + size]
+        at += size
 
 
 def check_bad_input(subject: Subject) -> None:

@@ -147,6 +147,43 @@ class _Cutter:
         return _Piece(begin - before, begin + len(probabilities) + after, float(np.mean(probabilities)))
 
 
+class CausalSpeech:
+    """Silero VAD one frame at a time: a probability depends on what was heard so far and on nothing that follows.
+
+    Between frames it carries the network's recurrent state and the last 64 samples; the look-ahead is 0.
+
+    Args:
+        session: An onnxruntime session of the network; by default the fetched asset `silero-vad`.
+
+    Raises:
+        AssetError: If the asset has not been fetched.
+    """
+
+    def __init__(self, session: InferenceSession | None = None) -> None:
+        self._session = session or _network()
+        self._state, self._context = np.zeros((2, 1, 128), np.float32), np.zeros(_CONTEXT, np.float32)
+
+    def __call__(self, frame: np.ndarray) -> float:
+        """Probability of speech in the next frame, (512,) float32 at 16 kHz."""
+        output, self._state = self._session.run(
+            None,
+            {
+                "input": np.concatenate([self._context, frame])[None],
+                "state": self._state,
+                "sr": np.array(RATE, np.int64),
+            },
+        )
+        self._context = frame[-_CONTEXT:]
+        return float(output[0, 0])
+
+
+def _network() -> InferenceSession:
+    from affectus import assets, backbones
+
+    # Each call is tiny and waits for the one before: a second thread only costs.
+    return backbones.session(assets.path("silero-vad"), threads=1)
+
+
 class SpeechDetector:
     """Silero VAD with its state.
 
@@ -159,13 +196,8 @@ class SpeechDetector:
     """
 
     def __init__(self, rule: Hysteresis | None = None, session: InferenceSession | None = None) -> None:
-        if session is None:
-            from affectus import assets, backbones
-
-            # Each call is tiny and waits for the one before: a second thread only costs.
-            session = backbones.session(assets.path("silero-vad"), threads=1)
         self.rule = rule or Hysteresis()
-        self._session = session
+        self._session = session or _network()
 
     def spoken(self, blocks: Iterable[tuple[float, np.ndarray]]) -> Iterator[tuple[Segment, np.ndarray]]:
         """Segments of speech with their sound, as soon as they end.
@@ -180,31 +212,25 @@ class SpeechDetector:
         Raises:
             InputError: If a block is not one-dimensional or does not follow the one before.
         """
-        cutter = _Cutter(self.rule)
+        cutter, network = _Cutter(self.rule), CausalSpeech(self._session)
         held: list[np.ndarray] = []  # frames that may still belong to a piece
         first = 0  # index of held[0]
         origin = 0.0
         total = 0
-        state, context = np.zeros((2, 1, 128), np.float32), np.zeros(_CONTEXT, np.float32)
-        rate = np.array(RATE, np.int64)
 
         def sound(piece: _Piece) -> tuple[Segment, np.ndarray]:
             begin, end = max(0, piece.first), min(piece.last * FRAME, total)
             wave = np.concatenate(held[begin - first : piece.last - first])[: end - begin * FRAME]
             return Segment(origin + begin * FRAME / RATE, origin + end / RATE, piece.probability), wave
 
-        for number, (time, frame) in enumerate(_frames(blocks)):
+        for number, (time, frame) in enumerate(frames(blocks)):
             if number == 0:
                 origin = time
             padded = np.zeros(FRAME, np.float32)
             padded[: frame.size] = frame
-            output, state = self._session.run(
-                None, {"input": np.concatenate([context, padded])[None], "state": state, "sr": rate}
-            )
-            context = padded[-_CONTEXT:]
             held.append(padded)
             total += frame.size
-            yield from map(sound, list(cutter.push(float(output[0, 0]))))
+            yield from map(sound, list(cutter.push(network(padded))))
             drop = min(cutter.wanted, number + 1) - first
             if drop > 0:
                 del held[:drop]
@@ -221,7 +247,7 @@ def speech(blocks: Iterable[tuple[float, np.ndarray]], rule: Hysteresis | None =
     return SpeechDetector(rule).speech(blocks)
 
 
-def _frames(blocks: Iterable[tuple[float, np.ndarray]]) -> Iterator[tuple[float, np.ndarray]]:
+def frames(blocks: Iterable[tuple[float, np.ndarray]]) -> Iterator[tuple[float, np.ndarray]]:
     """The sound in frames of 32 ms, the last one shorter, each with its time; NaN and infinity become silence."""
     rest = np.zeros(0, np.float32)
     origin: float | None = None
