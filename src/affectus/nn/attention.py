@@ -1,8 +1,8 @@
 """Attention with several heads and the transformer encoder layer (Vaswani et al. 2017, arXiv:1706.03762).
 
-Parameters have the names and shapes of torch's `MultiheadAttention`, `TransformerEncoderLayer` and `TransformerEncoder`,
-so that weights of either load into the other. Unlike torch's, these compute the same with and without gradients, and a
-query that may see nothing gets zeros.
+Parameters have the names and shapes of torch's `MultiheadAttention`, `TransformerEncoderLayer` and
+`TransformerEncoder`, so that weights of either load into the other. Unlike torch's, these compute the same with and
+without gradients, and a query that may see nothing gets zeros.
 """
 
 from __future__ import annotations
