@@ -12,7 +12,7 @@ from affectus import assets, registry
 from affectus.media import read_wave
 from affectus.timeline import Timeline
 
-pytestmark = [pytest.mark.slow, pytest.mark.assets]
+pytestmark = [pytest.mark.slow, pytest.mark.assets, pytest.mark.timeout(3600)]
 RATE = 16_000
 CALL = Path(__file__).parents[2] / "examples" / "call.flac"
 ROOM = 100 << 20  # bytes by which two runs may differ

@@ -32,6 +32,7 @@ _FLAGS = {
     "narrow-band": "there is nothing above 4 kHz, as on the telephone; the reader learned from whole-band sound",
     "silent": "there is no sound to hear, so nothing was read",
     "short": "there is less than 0.3 s of sound, so nothing was read",
+    "overlapping-speech": "several people seem to speak at once, so the reading is nobody's",
     "over-long": "only the first ten minutes were read",
     "single-modality": "a fused reading that rests on one modality alone",
 }

@@ -26,6 +26,7 @@ from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.frontends.hearing import BLOCK, RATE, Heard, Sound, gold_of, hear, placed, sound
 from affectus.frontends.prosody import DESCRIPTORS, prosody
+from affectus.frontends.speech import overlap
 from affectus.frontends.streaming import Streams
 from affectus.nn.fitted import Fitted
 from affectus.readout import read_out
@@ -175,7 +176,14 @@ class VoiceHead(Streams, System):
         self.descriptors = Fitted(mean=torch.zeros(len(DESCRIPTORS)), deviation=torch.ones(len(DESCRIPTORS)))
         self.head_weights = Fitted(weight=torch.randn(k, used) / used**0.5, bias=torch.zeros(k))
         self.familiar = Fitted(axes=torch.zeros(1, pooled), variance=torch.ones(1), rest=torch.ones(1))
+        known = config.backbone == overlap.ENCODER and overlap.LAYER in config.layers
+        self.several = torch.nn.Buffer(self._several() if known else torch.zeros(0), persistent=False)
         self.collate = VoiceCollate(config.targets, config.window)
+
+    def _several(self) -> Tensor:
+        """Weight for the pooled moments, and bias, of what tells several speakers from one."""
+        found = overlap.overlap()
+        return torch.tensor([*found.within(self.config.layers), found.bias])
 
     # -- reading -----------------------------------------------------------------------------------------------------
     def forward(self, mel: Tensor, lengths: Tensor, owner: Tensor, prosody: Tensor) -> dict[str, Tensor]:
@@ -190,7 +198,8 @@ class VoiceHead(Streams, System):
         Returns:
             The scale's name → (rows, k); `distance` (rows,), about 1 on training speech; `frames`
             (windows, states, k), the part of the logits that is a sum over frames; `deviation` (rows, 20), prosody in
-            standard deviations from the training mean; `prosody` (rows, 20, k), what each descriptor adds.
+            standard deviations from the training mean; `prosody` (rows, 20, k), what each descriptor adds; `several`
+            (rows,), above 0 where several people speak at once, with the encoder for which that is known.
         """
         return self.head(**self.encode(mel, lengths, owner, prosody))
 
@@ -239,13 +248,16 @@ class VoiceHead(Streams, System):
         share = weight[:, : pooled.shape[1]].reshape(k, *shape)[:, :, 0]
         frames = torch.einsum("nltw,klw->ntk", (states - centre[:, None]) / spread[:, None], share)
         of_prosody = weight[:, pooled.shape[1] :] if self.config.prosody else weight.new_zeros(k, len(DESCRIPTORS))
-        return {
+        out = {
             self.config.targets[0].scale: used @ weight.T + self.head_weights.bias,
             "distance": self._distance(z),
             "frames": frames / counts[owner].clamp(min=1)[:, None, None],
             "deviation": deviation,
             "prosody": deviation[:, :, None] * of_prosody.T,
         }
+        if len(self.several):
+            out["several"] = pooled @ self.several[:-1] + self.several[-1]
+        return out
 
     def _standardised(self, pooled: Tensor, prosody: Tensor) -> tuple[Tensor, Tensor]:
         z = (pooled - self.standard.mean) / self.standard.deviation
@@ -286,7 +298,13 @@ class VoiceHead(Streams, System):
             derived=derived,
             distance=np.where(readable, outputs["distance"], 0.0),
             evidence=evidence,
-            flags=[heard.flags for heard in notes],
+            flags=[
+                [
+                    *heard.flags,
+                    *([overlap.FLAG] if heard.readable and heard.seconds >= overlap.SHORTEST and several > 0 else []),
+                ]
+                for heard, several in zip(notes, outputs.get("several", np.zeros(len(notes))), strict=True)
+            ],
         )
 
     @staticmethod
