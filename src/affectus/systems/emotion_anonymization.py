@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from affectus import backbones
 from affectus.backbones import Backbone
 from affectus.backbones.fairseq import hubert_names
+from affectus.backbones.sound import Shape, random_encoder
 from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config, Ref
@@ -47,34 +48,14 @@ from affectus.taxonomy import map_scores, scale
 
 HOP = 320  # samples of a content frame = 20 ms; a frame of pitch is half of it
 LONGEST = 60.0  # seconds
+HUBERT_BASE = Shape(
+    kind="hubert", width=768, heads=12, inner=3072, norm="group", stable=False, bias=False, dropout=0.0, layerdrop=0.0
+)
 LOUD = 0.95  # peak that every wave is brought to before it is encoded
 ENCODER = "hf:audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim"  # stands in for the unpublished one of P1
 
 
 # -- configuration -----------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, kw_only=True)
-class HubertSizes:
-    """Sizes of a HuBERT; the defaults are those of HuBERT-base.
-
-    Args:
-        channels: Of the convolutions.
-        width: Features of a state.
-        layers: Transformer layers.
-        heads: Attention heads of a layer.
-        inner: Features inside the feed-forward part.
-        reach: Frames that the positional convolution sees.
-        groups: Of channels in it.
-    """
-
-    channels: Annotated[int, Field(ge=1)] = 512
-    width: Annotated[int, Field(ge=1)] = 768
-    layers: Annotated[int, Field(ge=1)] = 12
-    heads: Annotated[int, Field(ge=1)] = 12
-    inner: Annotated[int, Field(ge=1)] = 3072
-    reach: Annotated[int, Field(ge=2)] = 128
-    groups: Annotated[int, Field(ge=1)] = 16
-
-
 @dataclass(frozen=True, kw_only=True)
 class EcapaSizes:
     """Sizes of an ECAPA-TDNN; see `affectus.nn.ecapa.Ecapa`."""
@@ -114,7 +95,7 @@ class EmotionAnonymizationConfig(Config):
     """
 
     method: Literal["ohnn", "selection", "none"] = "ohnn"
-    hubert: HubertSizes = HubertSizes()
+    hubert: Shape = HUBERT_BASE
     backbone: str = ""
     units: Annotated[int, Field(ge=1)] = 200
     ecapa: EcapaSizes = EcapaSizes()
@@ -190,28 +171,6 @@ class UtteranceCollate:
 
 
 # -- content and assembly ----------------------------------------------------------------------------------------------
-def hubert(sizes: HubertSizes) -> Any:
-    """A HuBERT of these sizes with random weights, as transformers builds it."""
-    from transformers import HubertConfig, HubertModel
-
-    config = HubertConfig(
-        conv_dim=(sizes.channels,) * 7,
-        hidden_size=sizes.width,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.inner,
-        num_conv_pos_embeddings=sizes.reach,
-        num_conv_pos_embedding_groups=sizes.groups,
-        hidden_dropout=0.0,
-        attention_dropout=0.0,
-        activation_dropout=0.0,
-        feat_proj_dropout=0.0,
-        layerdrop=0.0,
-        apply_spec_augment=False,
-    )
-    return HubertModel(config)
-
-
 class SoftContent(nn.Module):
     """Soft units: likeness of HuBERT's states to learned directions.
 
@@ -271,6 +230,7 @@ class EmotionAnonymization(System):
     Config = EmotionAnonymizationConfig
     modality = "voice"
     config: EmotionAnonymizationConfig
+    collate: UtteranceCollate
 
     def __init__(self, config: EmotionAnonymizationConfig, reader: Reader | None = None) -> None:
         super().__init__(config)
@@ -295,7 +255,7 @@ class EmotionAnonymization(System):
 
     def _hubert(self) -> Any:
         if not self.config.backbone:
-            return hubert(self.config.hubert)
+            return random_encoder(self.config.hubert).net
         network = backbones.pretrained("AutoModel", Backbone(name=self.config.backbone, train=False))
         hop = int(np.prod(getattr(network.config, "conv_stride", (0,))))
         if hop != HOP:
@@ -313,7 +273,7 @@ class EmotionAnonymization(System):
     @property
     def tracker(self) -> str:
         """The pitch tracker that is used."""
-        return self.collate.tracker  # type: ignore[attr-defined, no-any-return]
+        return self.collate.tracker
 
     # -- taking apart and putting together -------------------------------------------------------------------------
     def forward(self, wave: Tensor, pitch: Tensor, frames: Tensor) -> dict[str, Tensor]:
@@ -346,7 +306,7 @@ class EmotionAnonymization(System):
     def vectors(self, samples: Iterable[Sample]) -> np.ndarray:
         """Speaker vectors as they are, (n, width) float64: what boundaries, reflections and pools are made from."""
         self.eval()
-        found = [self._vector(hear(sample, self.collate.tracker)) for sample in samples]  # type: ignore[attr-defined]
+        found = [self._vector(hear(sample, self.collate.tracker)) for sample in samples]
         return np.stack(found) if found else np.zeros((0, self.config.ecapa.width))
 
     def _vector(self, heard: Heard) -> np.ndarray:
@@ -372,7 +332,7 @@ class EmotionAnonymization(System):
         """
         self.eval()
         given = list(samples)
-        heard = [hear(sample, self.collate.tracker) for sample in given]  # type: ignore[attr-defined]
+        heard = [hear(sample, self.collate.tracker) for sample in given]
         if not given:
             return []
         own = np.stack([self._vector(one) for one in heard])
@@ -583,15 +543,16 @@ def _sizes(state: dict[str, Tensor], path: Path) -> EmotionAnonymizationConfig:
     position = f"{net}encoder.pos_conv_embed.conv.parametrizations.weight.original1"
     try:
         units, width = state["content.W"].shape
-        grouped, reach = state[position].shape[1:]
+        grouped, positions = state[position].shape[1:]
         return EmotionAnonymizationConfig(
-            hubert=HubertSizes(
+            hubert=replace(
+                HUBERT_BASE,
                 channels=len(state[f"{net}feature_extractor.conv_layers.0.conv.weight"]),
                 width=width,
                 layers=len({key.split(".")[4] for key in state if key.startswith(f"{net}encoder.layers.")}),
                 heads=max(1, width // 64),
                 inner=len(state[f"{net}encoder.layers.0.feed_forward.intermediate_dense.weight"]),
-                reach=reach,
+                positions=positions,
                 groups=width // grouped,
             ),
             units=units,
@@ -682,7 +643,7 @@ CARD = Card(
 )
 
 _TINY = EmotionAnonymizationConfig(
-    hubert=HubertSizes(channels=8, width=16, layers=2, heads=2, inner=32, reach=8, groups=2),
+    hubert=replace(HUBERT_BASE, channels=8, width=16, layers=2, heads=2, inner=32, positions=8, groups=2),
     units=10,
     ecapa=EcapaSizes(width=12, channels=16, attention=8, groups=4, squeeze=8),
     channels=32,
