@@ -17,6 +17,7 @@ from affectus.cli import (
     corpora,
     evaluate,
     features,
+    probe,
     protocols,
     train,
 )
@@ -38,6 +39,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("contrast")(contrast.contrast)
 app.command("protocols")(protocols.protocols)
+app.add_typer(probe.app, name="probe")
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(assets.app, name="assets")
 app.add_typer(features.app, name="features")

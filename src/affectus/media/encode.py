@@ -58,7 +58,7 @@ def write_sound(file: IO[bytes], suffix: str, chunks: Iterable[np.ndarray], rate
 
     with av.open(file, "w", format=form) as out:
         stream = out.add_stream(codec, rate=rate, layout="mono")
-        for packet in _encoded(stream, chunks, rate):
+        for packet in encoded(stream, chunks, rate):
             out.mux(packet)
 
 
@@ -91,7 +91,7 @@ def replace_sound(source: Path, file: IO[bytes], suffix: str, chunks: Iterable[n
                 ) from error
             kept.metadata.clear()
             sound = out.add_stream(codec, rate=rate, layout="mono")
-            heard = _encoded(sound, chunks, rate)
+            heard = encoded(sound, chunks, rate)
             ahead = next(heard, None)
             for packet in film.demux(picture):
                 if packet.dts is None:
@@ -112,7 +112,8 @@ def _seconds(packet: Any) -> Any:
     return (packet.dts if packet.dts is not None else packet.pts or 0) * packet.time_base
 
 
-def _encoded(stream: Any, chunks: Iterable[np.ndarray], rate: int) -> Iterator[Any]:
+def encoded(stream: Any, chunks: Iterable[np.ndarray], rate: int) -> Iterator[Any]:
+    """Packets of an open stream from chunks (samples,) int16 at `rate` Hz, the codec's last ones included."""
     import av
 
     resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=stream.codec_context.rate)
