@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -207,4 +208,15 @@ def flatten(items: Iterable[Item]) -> list[Sample]:
     return [turn for item in items for turn in (item.turns if isinstance(item, Dialogue) else (item,))]
 
 
-__all__ = ["Dialogue", "Item", "Media", "Persona", "Sample", "Span", "as_items", "flatten"]
+def conversations(items: Iterable[Item | str]) -> list[Item]:
+    """Neighbouring samples of one source as one dialogue, which is how corpora and chats list their turns."""
+    out: list[Item] = []
+    for (bare, source), group in groupby(
+        as_items(items), key=lambda i: (isinstance(i, Sample), getattr(i, "source", ""))
+    ):
+        found = list(group)
+        out += [Dialogue(tuple(s for s in found if isinstance(s, Sample)), id=source)] if bare and source else found
+    return out
+
+
+__all__ = ["Dialogue", "Item", "Media", "Persona", "Sample", "Span", "as_items", "conversations", "flatten"]

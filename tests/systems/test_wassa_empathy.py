@@ -25,7 +25,6 @@ from affectus.systems.wassa_empathy import (
     Texts,
     WassaEmpathy,
     WassaEmpathyConfig,
-    conversations,
     convert_official,
     descended,
     held_out_rows,
@@ -253,7 +252,6 @@ def test_neighbouring_samples_of_one_source_are_a_conversation() -> None:
     flat = system.logits(turns, batch_size=1)
     given = system.logits([Dialogue(tuple(turns[:3])), Dialogue(tuple(turns[3:]))])
     assert all(np.allclose(flat[name], given[name], atol=1e-6) for name in flat)
-    assert len(conversations([*turns, "a lone text"])) == 3
     gold = np.tile([[2.0, 1.0]], (6, 1))
     texts, _ = system.gather([rated(system, turns[:2], gold[:2]), rated(system, turns[2:], gold[2:])])
     assert texts.first.tolist() == [0, 0, 0, 3, 3, 3]  # batches of a fit may cut a conversation

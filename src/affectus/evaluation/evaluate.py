@@ -23,7 +23,7 @@ from affectus.evaluation.results import Folded, Result, Value
 from affectus.progress import task
 from affectus.provenance import environment, fingerprint
 from affectus.runtime import CHUNK_TEXTS, OnnxReader
-from affectus.sample import Item, flatten
+from affectus.sample import Item, conversations, flatten
 from affectus.timeline import Timeline
 
 RESAMPLES = 10_000
@@ -33,11 +33,14 @@ _AT_ONCE = 64  # items between two steps of the progress bar
 def read_items(reader: Any, items: Sequence[Item]) -> tuple[Timeline, float]:
     """Readings of all items, one row a sample, and the seconds that they took.
 
+    A reader of dialogues is given neighbouring samples of one source as one dialogue.
+
     Raises:
         InputError: If the reader gives another number of rows.
     """
     # An int8 graph quantises a batch at a time, so an exported reader's own batches are part of what it reads.
     size = CHUNK_TEXTS if isinstance(reader, OnnxReader) else _AT_ONCE
+    items = conversations(items) if getattr(reader, "modality", "") == "dialogue" else items
     parts, started = [], time.perf_counter()
     with task("reading", len(items)) as advance:
         for at in range(0, len(items), size):

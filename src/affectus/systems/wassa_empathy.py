@@ -13,7 +13,6 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
@@ -33,7 +32,7 @@ from affectus.frontends.tokens import TextCollate, Tokens, gold_rows
 from affectus.nn.fitted import Fitted
 from affectus.nn.machines import KERNELS, Machines
 from affectus.readout import read_out
-from affectus.sample import Dialogue, Item, Sample, as_items
+from affectus.sample import Dialogue, Item, Sample, as_items, conversations
 from affectus.system import System
 from affectus.taxonomy import Target, scale
 from affectus.timeline import Timeline
@@ -356,17 +355,6 @@ def with_embeddings(items: Iterable[Item | str], source: Callable[[list[str]], A
     return [
         replace(i, turns=tuple(next(given) for _ in i.turns)) if isinstance(i, Dialogue) else next(given) for i in rows
     ]
-
-
-def conversations(items: Iterable[Item | str]) -> list[Item]:
-    """Neighbouring samples of one source as one dialogue, which is how corpora and chats list their turns."""
-    out: list[Item] = []
-    for (bare, source), group in groupby(
-        as_items(items), key=lambda i: (isinstance(i, Sample), getattr(i, "source", ""))
-    ):
-        found = list(group)
-        out += [Dialogue(tuple(s for s in found if isinstance(s, Sample)), id=source)] if bare and source else found
-    return out
 
 
 class Texts(NamedTuple):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from affectus.card import CheckpointCard
 from affectus.corpora.base import Corpus, Loaded, corpus, load_corpus, locate
 from affectus.errors import FileError, InputError
-from affectus.registry import configuration
+from affectus.registry import configuration, entry
+from affectus.sample import Item, Sample, conversations, flatten
 from affectus.training.calibration import fit_readouts
 from affectus.training.mapping import by_rule, onto_targets
 from affectus.training.measuring import Found, measure_watched
@@ -28,7 +29,7 @@ def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> 
     """The data of a run, the corpora as they are learned from, and the same as they are labelled, to measure on.
 
     Gold of a corpus on another scale than the system's is made by the system's rule (`by_rule`), or carried over where
-    a map leads there (`onto_targets`).
+    a map leads there (`onto_targets`). A system that reads dialogues learns whole ones.
 
     Args:
         run: Names the corpora.
@@ -43,11 +44,17 @@ def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> 
     read = [onto_targets(loaded, config.targets, used) for loaded in labelled]
     train = [loaded[run.splits["train"]] for loaded in read]
     watch = [loaded[run.splits["watch"]] for loaded in read if "watch" in run.splits]
+    whole_dialogues = entry(run.system).card.modalities[0] == "dialogue"
+
+    def items(rows: Sequence[Sample]) -> Sequence[Item]:
+        return conversations(rows) if whole_dialogues else rows
+
+    learned = [items(rows) for rows in train]
     data = Data(
-        [sample for rows in train for sample in rows],
-        tuple(map(len, train)),
+        [item for rows in learned for item in rows],
+        tuple(map(len, learned)),
         tuple(run.data.values()),
-        [sample for rows in watch for sample in rows],
+        [item for rows in watch for item in items(rows)],
     )
     return data, read, labelled
 
@@ -102,12 +109,12 @@ def carry_out(
         minutes = (time.perf_counter() - started) / 60
         if here.is_main_process:
             if data.watch and hasattr(system, "logits"):
-                system.readouts = fit_readouts(system, data.watch)
+                system.readouts = fit_readouts(system, flatten(data.watch))
                 system.save_pretrained(folder)
             if onnx and name == list(recipe.runs)[-1]:
                 from affectus.training.export import export_calibrated
 
-                export_calibrated(system, folder, data.watch)
+                export_calibrated(system, folder, flatten(data.watch))
             earlier = [corpus(known) for known in before(recipe, name) if known not in run.data]
             found = Found() if not data.watch else measure_watched(system, labelled, run.splits["watch"])
             trained_card(system, run, read, found, folder, minutes, earlier).save(folder)

@@ -11,7 +11,7 @@ import numpy as np
 from affectus.batch import Batch
 from affectus.corpora.base import gold
 from affectus.errors import ConfigError, InputError
-from affectus.sample import Sample
+from affectus.sample import Dialogue, Item, Sample
 from affectus.system import System
 from affectus.training.features import Encoded
 from affectus.training.recipe import Run
@@ -22,19 +22,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Samples to train on and to watch.
+    """Samples or whole dialogues to train on and to watch.
 
     Args:
         train: All corpora, one after another.
         sizes: Rows of each corpus in `train`.
         passes: How many times an epoch passes over each.
-        watch: Samples whose loss is computed after each epoch; may be empty.
+        watch: Those whose loss is computed after each epoch; may be empty.
     """
 
-    train: Sequence[Sample]
+    train: Sequence[Item]
     sizes: tuple[int, ...]
     passes: tuple[float, ...]
-    watch: Sequence[Sample] = ()
+    watch: Sequence[Item] = ()
 
 
 class Source:
@@ -87,11 +87,11 @@ def _sampler_keys(system: System, run: Run, data: Data) -> np.ndarray | None:
     if run.sampler == "one-corpus":
         return np.repeat(np.arange(len(data.sizes)), data.sizes)
     if run.sampler == "episodes":
-        if any(sample.track is None for sample in data.train):
+        if any(sample.track is None for sample in _alone(data.train, run)):
             raise InputError("a sample has no track, so nobody knows whose it is", allowed="sampler: shuffle")
-        return np.unique([str(sample.track) for sample in data.train], return_inverse=True)[1]
+        return np.unique([str(sample.track) for sample in _alone(data.train, run)], return_inverse=True)[1]
     if run.sampler == "balanced":
-        scores = gold(data.train, system.config.targets[0].scale)
+        scores = gold(_alone(data.train, run), system.config.targets[0].scale)
         if not np.isfinite(scores).any(1).all():
             raise InputError("a sample has no gold on the first target, so it has no class", allowed="sampler: shuffle")
         return np.nan_to_num(scores).argmax(1)
@@ -99,3 +99,10 @@ def _sampler_keys(system: System, run: Run, data: Data) -> np.ndarray | None:
     if measure is None:
         raise ConfigError(f"{run.system} can't tell the length of an item", allowed="sampler: shuffle")
     return np.asarray(measure(data.train))
+
+
+def _alone(items: Sequence[Item], run: Run) -> list[Sample]:
+    """The items, which must be single samples: a dialogue has many speakers and many labels."""
+    if any(isinstance(item, Dialogue) for item in items):
+        raise ConfigError(f"sampler is {run.sampler!r}, and {run.system} learns whole dialogues", allowed="shuffle")
+    return [item for item in items if isinstance(item, Sample)]
