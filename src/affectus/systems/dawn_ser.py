@@ -447,6 +447,21 @@ CARD = Card(
     licence="code Apache-2.0; published weights CC BY-NC-SA 4.0, never part of this library",
     proof="official code",
     limits="One speaker at a time; words leak into valence; what it learned from podcasts is not what is felt.",
+    ablation={
+        "shape": {
+            "channels": 16,
+            "width": 32,
+            "layers": 0,
+            "heads": 4,
+            "inner": 64,
+            "positions": 1,
+            "groups": 4,
+            "dropout": 0.0,
+            "layerdrop": 0.0,
+        },
+    },
+    ablated="No layers and no positional convolution: each frame is heard by itself, then averaged.",
+    task="affectus.testing.tasks.rise_and_fall:rise_and_fall",
 )
 
 VARIANTS = {
