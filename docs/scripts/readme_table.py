@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from benchmark_results import RESULTS
 from catalogue import figure, shipped
 
+from affectus import registry
 from affectus.atomic import writing
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -39,6 +40,8 @@ def readers() -> str:
     """A row for each shipped reader, with the figures that its card calls its headline."""
     lines = ["| reader | reads | measured | by protocol | licence of weights |", "|---|---|---|---|---|"]
     for card in shipped():
+        if "reader" not in registry.entry(card.system).card.roles:
+            continue
         known = [f for f in card.figures if f.headline]
         measured = "<br>".join(f"{f.metric} {figure(f)}" for f in known)
         told = [f"`{f.protocol}`: {f.split}, n = {f.n:,}" + (f"; {f.note}" if f.note else "") for f in known]

@@ -96,3 +96,16 @@ def test_mistakes_are_one_line(run, tmp_path):
     code, _, error = run("anonymize", tmp_path / "no.wav", tmp_path / "o.wav")
     assert (code, "no file or folder" in error) == (2, True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.assets
+@pytest.mark.usefixtures("models")
+def test_the_emotion_is_kept_by_the_shipped_boundaries(run, tmp_path):
+    code, shown, _ = run("anonymize", CALL, tmp_path / "out.flac", "--keep-emotion", "--seed", 2)
+    assert code == 0
+    assert "out.flac" in shown
+
+
+def test_copies_beside_results_need_a_folder(run):
+    code, _, error = run("analyze", CALL, "--anonymize")
+    assert (code, "--out DIR" in error) == (2, True)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from affectus.analysis.plan import Failure
     from affectus.analysis.run import Result
 
 
@@ -44,6 +47,10 @@ def analyze(
     resume: Annotated[
         bool, typer.Option("--resume", help="Take over what an earlier run into --out had finished.")
     ] = False,
+    anonymize: Annotated[
+        bool,
+        typer.Option("--anonymize", help="Also write copies of sound and film with other voices into --out."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
 ) -> None:
     """Read emotion from files and folders: a timeline, results in open formats and a report.
@@ -54,8 +61,10 @@ def analyze(
     from affectus.analysis.plan import collect
     from affectus.analysis.run import run
     from affectus.analysis.settings import Settings
-    from affectus.errors import FileError
+    from affectus.errors import FileError, InputError
 
+    if anonymize and out is None:
+        raise InputError("--anonymize was asked for without a results folder", remedy="pass --out DIR")
     names = [name.strip() for name in formats.split(",") if name.strip()]
     settings = Settings(
         labels=labels,
@@ -72,6 +81,7 @@ def analyze(
         typer.echo(f"plan: {plan.describe()}", err=True)
     with progress.shown(quiet=quiet):
         result = run(list(inputs), settings, out=out, formats=names, jobs=jobs, resume=resume, plan=plan)
+        unwritten: Sequence[Failure] = _other_voices(result, out, resume) if anonymize and out is not None else ()
     if result.failures and len(result.parts) + len(result.failures) == 1:
         only = result.failures[0]
         raise FileError(
@@ -81,8 +91,20 @@ def analyze(
         _show(result, out)
     for failure in result.failures:
         typer.echo(f"not read: {failure}", err=True)
-    if result.failures:
+    for failure in unwritten:
+        typer.echo(f"no copy with another voice: {failure}", err=True)
+    if result.failures or unwritten:
         raise typer.Exit(1)
+
+
+def _other_voices(result: Result, out: Path, resume: bool) -> Sequence[Failure]:
+    """Copies of what was read, in `anonymized` beside the results; what could not be copied."""
+    from affectus.analysis.anonymize import anonymize_sources, open_anonymizer
+
+    sources = [part.source for part in result.parts]
+    changer = open_anonymizer(keep_emotion=True)
+    choices = {"method": changer.name}
+    return anonymize_sources(sources, out / "anonymized", changer, resume=resume, choices=choices).failures
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:

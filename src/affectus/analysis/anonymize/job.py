@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,28 @@ def anonymize_files(
             return Job((anonymize_file(source, target, anonymizer, seed=seed, advance=advance),), 0, (), 0)
     _check_folders(source, target)
     plan = collect([source], skip=[target])
-    wanted = [s for s in plan.sources if s.kind in (Kind.AUDIO, Kind.VIDEO)]
+    job = anonymize_sources(plan.sources, target, anonymizer, seed=seed, resume=resume, choices=choices)
+    failures = (*plan.failures, *job.failures)
+    if not job.outcomes and not job.kept and failures:
+        raise FileError(failures[0].cause, remedy=failures[0].remedy)
+    return replace(job, failures=failures, ignored=job.ignored + plan.ignored)
+
+
+def anonymize_sources(
+    sources: Sequence[Source],
+    target: Path,
+    anonymizer: Any,
+    *,
+    seed: int | None = None,
+    resume: bool = False,
+    choices: Mapping[str, Any] | None = None,
+) -> Job:
+    """Anonymise the sound and film among the sources of a plan into a folder; arguments as `anonymize_files`."""
+    wanted = [s for s in sources if s.kind in (Kind.AUDIO, Kind.VIDEO)]
     record = _Record(target / RECORD, dict(choices or {}), resume)
-    outcomes, failures, kept = [], list(plan.failures), 0
+    outcomes: list[Outcome] = []
+    failures: list[Failure] = []
+    kept = 0
     names = _targets(wanted)
     with progress.task("voices", sum(s.seconds or 0.0 for s in wanted)) as advance:
         for i, one in enumerate(wanted):
@@ -84,9 +103,7 @@ def anonymize_files(
                 continue
             outcomes.append(outcome)
             record.add(one, outcome)
-    if not outcomes and not kept and failures:
-        raise FileError(failures[0].cause, remedy=failures[0].remedy)
-    return Job(tuple(outcomes), kept, tuple(failures), plan.ignored + len(plan.sources) - len(wanted))
+    return Job(tuple(outcomes), kept, tuple(failures), len(sources) - len(wanted))
 
 
 def _check_folders(source: Path, target: Path) -> None:
@@ -101,10 +118,12 @@ def _check_folders(source: Path, target: Path) -> None:
 
 def _targets(sources: Sequence[Source]) -> dict[Source, Path]:
     """Source → path below the target folder; two sounds that differ in their suffix only keep it in their names."""
-    names = {s: Path(s.name) if s.kind is Kind.VIDEO else Path(s.name).with_suffix(".wav") for s in sources}
+    # A source that shares its name with another is called by its whole path, which must not lead out of the folder.
+    called = {s: Path(s.name).relative_to(Path(s.name).anchor) for s in sources}
+    names = {s: path if s.kind is Kind.VIDEO else path.with_suffix(".wav") for s, path in called.items()}
     taken = list(names.values())
     return {
-        s: path if taken.count(path) == 1 or s.kind is Kind.VIDEO else Path(f"{s.name}.wav")
+        s: path if taken.count(path) == 1 or s.kind is Kind.VIDEO else Path(f"{called[s]}.wav")
         for s, path in names.items()
     }
 

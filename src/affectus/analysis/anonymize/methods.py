@@ -15,6 +15,8 @@ METHODS: Mapping[str, str] = {
     "selection": "emotion-anonymization/selection",
 }
 """Method → system, or system/variant where weights of the user's own are needed."""
+KEEPING: Mapping[str, str] = {"embedded": "affectus/pseudo-voice"}
+"""Method → shipped checkpoint that can keep the emotion."""
 DEFAULT = "embedded"
 
 
@@ -38,13 +40,12 @@ def open_anonymizer(method: str = DEFAULT, *, keep_emotion: bool = False, weight
     if "/" not in name:
         if weights is not None:
             raise InputError(f"--weights were given for the method {method!r}", remedy="leave them out; it needs none")
-        variants = registry.entry(name).variants
         if not keep_emotion:
             return registry.load(name)
-        if "keep-emotion" not in variants:
-            able = [m for m, n in METHODS.items() if m != method]
+        if method not in KEEPING:
+            able = [m for m, n in METHODS.items() if "/" in n or m in KEEPING]
             raise InputError(f"the method {method!r} can't keep the emotion", allowed=f"--method {' or '.join(able)}")
-        return registry.load(f"{name}/keep-emotion")
+        return registry.load(KEEPING[method])
     if weights is None:
         raise InputError(
             f"the method {method!r} needs trained weights, which can't be shipped",

@@ -39,6 +39,22 @@ class Target:
     colour: np.ndarray
 
 
+def traits(parts: Parts, detail: int = 12) -> np.ndarray:
+    """What `reshape` replaces: the level of the pitch and the long-term spectrum.
+
+    Args:
+        parts: Of a stretch of speech.
+        detail: As in `reshape`.
+
+    Returns:
+        (8,): median pitch in semitones about 150 Hz (0 without any); mean spectrum at the `OCTAVES`, dB about its mean.
+    """
+    voiced = parts.pitch[parts.pitch > 0]
+    level = 12 * np.log2(np.median(voiced) / NEUTRAL) if len(voiced) else 0.0
+    own = _smooth(10 * np.log10(np.maximum(parts.envelope, _FLOOR))[_loud(parts)].mean(0), detail)
+    return np.append(level, np.interp(OCTAVES, FREQUENCIES, own - own.mean()))
+
+
 def reshape(parts: Parts, target: Target, detail: int = 12) -> Parts:
     """Parts of the same words in another voice.
 
