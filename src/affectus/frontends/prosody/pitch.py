@@ -26,7 +26,12 @@ _CANDIDATES = 6
 _REACH = 2  # bins beside a spectral peak that belong to it
 _HEARING = 32.0  # Hz, middle of the arctangent by which low frequencies are weakened
 
-_LOCAL, _THRESHOLD, _UNVOICED, _JUMP, _SWITCH = 2.0, 4.0, 2.0, 5.0, 10.0  # costs of the search
+_DOUBT = 2.0  # cost of a candidate for each factor e that its voicing is below 1
+_WRONG = 8.0  # cost of voice where voicing is below `VOICED`, and of no voice where it is above
+_SWITCH = 10.0  # cost of each change between voiced and unvoiced
+_STAY = 1.0  # cost of each further unvoiced frame
+_JUMP = 10.0  # cost of an octave between two frames
+_AWAY = 5.0  # cost of an octave from the strongest candidate of the frame before
 _COMFORTABLE = 100.0, 350.0  # Hz, outside of which a candidate costs more
 _RISE = 250.0  # Hz above the comfortable range that cost 1
 _MOST = 1.2
@@ -203,7 +208,7 @@ def _search(hertz, voicing, cost, last, started, held, held_back):  # type: igno
 @njit(cache=True)
 def _local(hertz, voicing, state):  # type: ignore[no-untyped-def]
     if state == _CANDIDATES:
-        return _LOCAL * _THRESHOLD + _UNVOICED if voicing[0] >= VOICED else 0.0
+        return _WRONG if voicing[0] >= VOICED else 0.0
     pitch = hertz[state]
     if pitch <= 0:
         return np.inf
@@ -213,17 +218,17 @@ def _local(hertz, voicing, state):  # type: ignore[no-untyped-def]
         effort = (low - pitch) / low
     elif pitch > high:
         effort = min((pitch - high) / _RISE, _MOST)
-    doubt = 0.0 if voicing[state] >= VOICED else _THRESHOLD
-    return _LOCAL * (doubt - np.log(max(voicing[state], 1e-9))) + effort
+    wrong = 0.0 if voicing[state] >= VOICED else _WRONG
+    return wrong - _DOUBT * np.log(max(voicing[state], 1e-9)) + effort
 
 
 @njit(cache=True)
 def _change(before, now, i, j):  # type: ignore[no-untyped-def]
-    if i < _CANDIDATES and before[i] <= 0:
+    if (i < _CANDIDATES and before[i] <= 0) or (j < _CANDIDATES and now[j] <= 0):
         return np.inf
     if i < _CANDIDATES and j < _CANDIDATES:
-        return _JUMP * abs(np.log2(now[j] / before[i])) if now[j] > 0 else np.inf
-    return 0.0 if i == j else _SWITCH
+        return _JUMP * abs(np.log2(now[j] / before[i])) + _AWAY * abs(np.log2(now[j] / before[0]))
+    return _STAY if i == j else _SWITCH
 
 
 @njit(cache=True)
