@@ -13,6 +13,7 @@ from affectus.frontends.prosody.frames import HOP, RATE
 
 HISTORY = 2048  # samples before a frame that may be looked at
 _RANGE = 0.1  # of a period, in which its length is searched
+_TINY = 1e-12
 _ALIKE = 0.5  # correlation below which two stretches are not two periods
 
 
@@ -54,11 +55,11 @@ def _follow(wave, origin, first, pitch, state):  # type: ignore[no-untyped-def]
         if state[0] < max(0, end - HOP - HISTORY // 2):
             state[0], state[1] = max(0, end - HOP), 0.0
         lengths, count, steps, pairs, ratios = 0.0, 0, 0.0, 0, 0.0
-        while state[0] + longest + size + 1 <= end:
+        while state[0] + 2 * longest <= end:
             at = int(state[0]) - origin
             length, alike = _next(wave, at, size, shortest, longest)
             if alike < _ALIKE:
-                state[0], state[1] = state[0] + size, 0.0
+                state[0] += size
                 continue
             step = round(length)
             lengths, count = lengths + length, count + 1
@@ -75,19 +76,24 @@ def _follow(wave, origin, first, pitch, state):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _next(wave, at, size, shortest, longest):  # type: ignore[no-untyped-def]
-    """Length of the period that begins at a sample, between samples by a parabola, and the correlation there."""
-    here = wave[at : at + size]
-    energy = np.dot(here, here)
-    alike = np.empty(longest - shortest + 3)
+    """Length of the period that begins at a sample, and the correlation there; 0 if there is no peak in the range."""
+    energy, other = 0.0, 0.0
+    for i in range(size):
+        energy += wave[at + i] ** 2
+        other += wave[at + shortest - 1 + i] ** 2
+    best, top = 0.0, 0.0
+    left = middle = 0.0
     for lag in range(shortest - 1, longest + 2):
-        there = wave[at + lag : at + lag + size]
-        norm = np.sqrt(energy * np.dot(there, there))
-        alike[lag - shortest + 1] = np.dot(here, there) / norm if norm > 0 else 0.0
-    k = 1 + int(np.argmax(alike[1:-1]))
-    left, middle, right = alike[k - 1], alike[k], alike[k + 1]
-    bend = left - 2 * middle + right
-    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    return shortest - 1 + k + (shift if abs(shift) <= 0.5 else 0.0), middle
+        product = 0.0
+        for i in range(size):
+            product += wave[at + i] * wave[at + lag + i]
+        right = product / np.sqrt(energy * other + _TINY)
+        if lag > shortest and middle > left and middle > right and middle > top:
+            top = middle
+            best = lag - 1 + 0.5 * (left - right) / (left - 2 * middle + right)
+        left, middle = middle, right
+        other += wave[at + lag + size] ** 2 - wave[at + lag] ** 2
+    return best, top
 
 
 @njit(cache=True)
