@@ -18,8 +18,9 @@ _SAMPLES = 220  # at 11 kHz = 20 ms
 _SIZE = 352  # transform length at 11 kHz that belongs to 512 at 16 kHz
 _BINS = 110  # of 31.25 Hz that are kept
 _LOW, _HIGH = 50.0, 5500.0  # Hz
-_STEPS = 60
-_PRECISE = 1e-10
+_STEPS = 50
+_PRECISE = 1e-5  # of the last step, whose error is that of its third power
+_TINY = 1e-300
 
 
 def formants(spectra: np.ndarray) -> np.ndarray:
@@ -52,10 +53,14 @@ def _autocorrelation(spectra: np.ndarray) -> np.ndarray:
 @njit(cache=True)
 def _poles(correlation, sign):  # type: ignore[no-untyped-def]
     out = np.zeros((len(correlation), 2 * FORMANTS))
+    roots = _circle()
     for t in range(len(correlation)):
         if correlation[t, 0] <= 0:
             continue
-        _fill(_roots(sign * _predictor(correlation[t])), out[t])
+        if not _find(sign * _predictor(correlation[t]), roots):  # from where the frame before had its roots
+            roots = _circle()
+            _find(sign * _predictor(correlation[t]), roots)
+        _fill(roots, out[t])
     return out
 
 
@@ -80,33 +85,37 @@ def _predictor(correlation):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _roots(a):  # type: ignore[no-untyped-def]
-    """All roots of z¹¹ + a₁z¹⁰ + … + a₁₁ at once (Aberth 1973)."""
-    n = len(a)
-    z = np.empty(n, np.complex128)
-    for k in range(n):
-        angle = 2 * np.pi * k / n + 0.4
-        z[k] = 0.9 * complex(np.cos(angle), np.sin(angle))
+def _circle():  # type: ignore[no-untyped-def]
+    angle = 2 * np.pi * np.arange(ORDER) / ORDER + 0.4
+    return 0.9 * np.exp(1j * angle)
+
+
+@njit(cache=True)
+def _find(a, z):  # type: ignore[no-untyped-def]
+    """Move guesses onto the roots of z¹¹ + a₁z¹⁰ + … + a₁₁, all at once (Aberth 1973); whether they got there."""
     for _ in range(_STEPS):
         moved = 0.0
-        for k in range(n):
-            value, slope = complex(1.0, 0.0), complex(0.0, 0.0)
+        for k in range(ORDER):
+            x, y = z[k].real, z[k].imag
+            vx, vy, sx, sy = 1.0, 0.0, 0.0, 0.0  # value of the polynomial and its slope
             for c in a:
-                slope = slope * z[k] + value
-                value = value * z[k] + c
-            if slope == 0:
-                continue
-            newton = value / slope
-            repel = complex(0.0, 0.0)
-            for j in range(n):
-                if j != k and z[k] != z[j]:
-                    repel += 1 / (z[k] - z[j])
-            step = newton / (1 - newton * repel)
-            z[k] -= step
-            moved = max(moved, abs(step))
+                sx, sy = sx * x - sy * y + vx, sx * y + sy * x + vy
+                vx, vy = vx * x - vy * y + c, vx * y + vy * x
+            rx, ry = 0.0, 0.0  # how the other guesses repel this one
+            for j in range(ORDER):
+                if j != k:
+                    dx, dy = x - z[j].real, y - z[j].imag
+                    near = 1 / (dx * dx + dy * dy + _TINY)
+                    rx, ry = rx + dx * near, ry - dy * near
+            # step = value / (slope − value · repulsion)
+            bx, by = sx - (vx * rx - vy * ry), sy - (vx * ry + vy * rx)
+            size = bx * bx + by * by + _TINY
+            px, py = (vx * bx + vy * by) / size, (vy * bx - vx * by) / size
+            z[k] = complex(x - px, y - py)
+            moved = max(moved, abs(px) + abs(py))
         if moved < _PRECISE:
-            break
-    return z
+            return True
+    return False
 
 
 @njit(cache=True)

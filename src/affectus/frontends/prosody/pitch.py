@@ -51,7 +51,16 @@ def _spline_factors() -> np.ndarray:
     return factors
 
 
+def _spline_shares() -> np.ndarray:
+    """How much a point of the octave scale takes of both knots beside it and of the bends there, (513, 4)."""
+    b = (_PLACE - _LEFT)[:, None]
+    a = 1 - b
+    return np.hstack([a, b, (a**3 - a) / 6, (b**3 - b) / 6]) * _WEIGHT[:, None]
+
+
+_LEFT = _PLACE.astype(np.int64)
 _FACTORS = _spline_factors()
+_SHARES = _spline_shares()
 
 
 @njit(cache=True)
@@ -99,11 +108,9 @@ def _octaves(spectrum):  # type: ignore[no-untyped-def]
         bend[i] -= _FACTORS[i] * bend[i + 1]
     out = np.empty(n)
     for k in range(n):
-        i = int(_PLACE[k])
-        b = _PLACE[k] - i
-        a = 1 - b
-        value = a * spectrum[i] + b * spectrum[i + 1] + ((a**3 - a) * bend[i] + (b**3 - b) * bend[i + 1]) / 6
-        out[k] = max(value, 0.0) * _WEIGHT[k]
+        i = _LEFT[k]
+        near, far = _SHARES[k, 0] * spectrum[i], _SHARES[k, 1] * spectrum[i + 1]
+        out[k] = max(near + far + _SHARES[k, 2] * bend[i] + _SHARES[k, 3] * bend[i + 1], 0.0)
     return out
 
 
@@ -111,7 +118,9 @@ def _octaves(spectrum):  # type: ignore[no-untyped-def]
 def _summed(octaves):  # type: ignore[no-untyped-def]
     out = np.zeros(len(octaves))
     for h in range(_HARMONICS):
-        out[: len(octaves) - _SHIFT[h]] += _SHARE[h] * octaves[_SHIFT[h] :]
+        shift, share = _SHIFT[h], _SHARE[h]
+        for k in range(len(octaves) - shift):
+            out[k] += share * octaves[k + shift]
     return out
 
 
