@@ -197,7 +197,7 @@ def _checked(samples: np.ndarray, rate: int) -> tuple[np.ndarray, tuple[str, ...
     flags = [fault.kind for fault in check.faults()]
     mean, power = float(wave.mean()), float(np.mean(wave * wave))
     if abs(mean) > _OFFSET * np.sqrt(power) and "constant" not in flags:
-        flags.append("offset")
+        flags.append("dc-offset")
     return resample(wave, rate, RATE), (*flags, *_band_flags(rate))
 
 

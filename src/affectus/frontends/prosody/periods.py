@@ -34,8 +34,8 @@ class Periods:
             pitch: (t,) Hz, 0 where unvoiced.
 
         Returns:
-            (t, 2): mean difference of consecutive period lengths over the mean length, and mean difference of
-            consecutive peak heights in dB. A frame without a new pair of periods keeps the values of the one before.
+            (t, 2): mean difference of consecutive period lengths over the mean length; 20 · lg (1 + mean difference of
+            consecutive peak-to-peak heights over the mean height), dB. A frame without a new pair keeps what was.
         """
         return _follow(wave, origin, first, pitch, self._state)
 
@@ -49,56 +49,57 @@ def _follow(wave, origin, first, pitch, state):  # type: ignore[no-untyped-def]
             state[0] = -1.0
             continue
         period = RATE / pitch[t]
-        shortest, longest = int(np.floor((1 - _RANGE) * period)), int(np.ceil((1 + _RANGE) * period))
-        size = round(period)
-        end = (first + t + 1) * HOP
-        if state[0] < max(0, end - HOP - HISTORY // 2):
-            state[0], state[1] = max(0, end - HOP), 0.0
-        lengths, count, steps, pairs, ratios = 0.0, 0, 0.0, 0, 0.0
-        while state[0] + 2 * longest <= end:
+        shortest, longest = int(np.ceil((1 - _RANGE) * period)), int(np.floor((1 + _RANGE) * period))
+        begin = (first + t) * HOP
+        if state[0] < max(0, begin - HISTORY // 2):
+            state[0], state[1] = begin, 0.0
+        count, length_sum, steps, pairs = 0, 0.0, 0.0, 0
+        height_sum, height_steps = 0.0, 0.0
+        while state[0] + 2 * longest <= begin + HOP:
             at = int(state[0]) - origin
-            length, alike = _next(wave, at, size, shortest, longest)
+            length, alike = _next(wave, at, shortest, longest)
+            whole = round(length) if length > 0 else round(period)
+            state[0] += whole
             if alike < _ALIKE:
-                state[0] += size
                 continue
-            step = round(length)
-            lengths, count = lengths + length, count + 1
             if state[1] > 0:
                 steps, pairs = steps + abs(length - state[1]), pairs + 1
-                ratios += abs(_height(wave, at, step, size))
-            state[0], state[1] = state[0] + step, length
+            here, there = _height(wave[at : at + whole]), _height(wave[at + whole : at + 2 * whole])
+            height_sum, height_steps = height_sum + (here + there) / 2, height_steps + abs(there - here)
+            length_sum, count = length_sum + length, count + 1
+            state[1] = length
         if pairs:
-            state[2] = steps / pairs / (lengths / count)
-            state[3] = ratios / pairs
+            state[2] = steps / pairs / (length_sum / count)
+        if height_sum > 0:
+            state[3] = 20 * np.log10(1 + height_steps / height_sum)
         out[t, 0], out[t, 1] = state[2], state[3]
     return out
 
 
 @njit(cache=True)
-def _next(wave, at, size, shortest, longest):  # type: ignore[no-untyped-def]
-    """Length of the period that begins at a sample, and the correlation there; 0 if there is no peak in the range."""
-    energy, other = 0.0, 0.0
-    for i in range(size):
-        energy += wave[at + i] ** 2
-        other += wave[at + shortest - 1 + i] ** 2
-    best, top = 0.0, 0.0
-    left = middle = 0.0
+def _next(wave, at, shortest, longest):  # type: ignore[no-untyped-def]
+    """Length of the period that begins at a sample, and its correlation with the next; 0 where there is no peak."""
+    best, top, left, middle = 0.0, 0.0, 0.0, 0.0
     for lag in range(shortest - 1, longest + 2):
-        product = 0.0
-        for i in range(size):
-            product += wave[at + i] * wave[at + lag + i]
-        right = product / np.sqrt(energy * other + _TINY)
+        right = _correlation(wave, at, lag)
         if lag > shortest and middle > left and middle > right and middle > top:
             top = middle
             best = lag - 1 + 0.5 * (left - right) / (left - 2 * middle + right)
         left, middle = middle, right
-        other += wave[at + lag + size] ** 2 - wave[at + lag] ** 2
     return best, top
 
 
 @njit(cache=True)
-def _height(wave, at, step, size):  # type: ignore[no-untyped-def]
-    """Peak to peak height of the next period over that of the present one, dB."""
-    here, there = wave[at : at + step], wave[at + step : at + step + size]
-    now, then = here.max() - here.min(), there.max() - there.min()
-    return 20 * np.log10(then / now) if now > 0 and then > 0 else 0.0
+def _correlation(wave, at, lag):  # type: ignore[no-untyped-def]
+    """Correlation of a stretch with the next one of the same length."""
+    a, b, aa, bb, ab = 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(at, at + lag):
+        x, y = wave[i], wave[i + lag]
+        a, b = a + x, b + y
+        aa, bb, ab = aa + x * x, bb + y * y, ab + x * y
+    return (ab - a * b / lag) / np.sqrt((aa - a * a / lag) * (bb - b * b / lag) + _TINY)
+
+
+@njit(cache=True)
+def _height(wave):  # type: ignore[no-untyped-def]
+    return float(wave.max() - wave.min())
