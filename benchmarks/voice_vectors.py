@@ -170,8 +170,8 @@ def main() -> None:
         [
             *(f"{name}: {count}; {voices[name].trials.summary}." for name, count in counts.items()),
             "An orthogonal map keeps all angles: whoever can have it applied to speech of his own verifies as before.",
-            "The oracle writes the label that is judged into the vector; its rows show what the edit can do, and are no "
-            "figures of a system that has to find the emotion itself.",
+            "The oracle writes the label that is judged into the vector; its rows show what the edit can do, and are "
+            "no figures of a system that has to find the emotion itself.",
         ],
     ).write()
 
