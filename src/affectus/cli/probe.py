@@ -28,6 +28,7 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the page and the JS
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 DEFAULT = "affectus/voice-embedded"
+TEXTS = "sentences"
 
 
 @app.command("robustness")
@@ -49,6 +50,72 @@ def robustness(
     with progress.shown(quiet=quiet):
         of = _material(name, on, data, across, items=items, resamples=bootstrap, seed=seed)
         _written(probes.robustness(of), out, quiet)
+
+
+@app.command("fairness")
+def fairness(
+    on: On,
+    name: Name = DEFAULT,
+    data: Data = None,
+    across: Across = None,
+    items: Items = 0,
+    bootstrap: Resamples = 2000,
+    seed: Seed = 0,
+    out: Out = Path("probes"),
+    quiet: Quiet = False,
+) -> None:
+    """Women and men, each speaker, and who is far out."""
+    from affectus import progress
+    from affectus.evaluation import probes
+
+    with progress.shown(quiet=quiet):
+        of = _material(name, on, data, across, items=items, resamples=bootstrap, seed=seed)
+        _written(probes.fairness(of), out, quiet)
+
+
+@app.command("linguistic")
+def linguistic(
+    name: Name = DEFAULT,
+    on: Annotated[str, typer.Option("--on", help="The texts: `sentences`, thirty frames said three times.")] = TEXTS,
+    voice: Annotated[
+        str | None,
+        typer.Option("--voice", help="hibari (extra voice-out) or flite [default: the first that is here]."),
+    ] = None,
+    bootstrap: Resamples = 2000,
+    seed: Seed = 0,
+    out: Out = Path("probes"),
+    quiet: Quiet = False,
+) -> None:
+    """How much of valence is in the words: neutral synthetic speech of texts with known sentiment."""
+    from affectus import progress
+    from affectus.errors import check_option
+    from affectus.evaluation import probes
+    from affectus.registry import load
+
+    check_option("--on", on, [TEXTS])
+    with progress.shown(quiet=quiet):
+        _written(probes.linguistic(load(name), engine=voice or "", resamples=bootstrap, seed=seed), out, quiet)
+
+
+@app.command("efficiency")
+def efficiency(
+    on: On,
+    name: Name = DEFAULT,
+    data: Data = None,
+    across: Across = None,
+    items: Items = 0,
+    bootstrap: Resamples = 2000,
+    seed: Seed = 0,
+    out: Out = Path("probes"),
+    quiet: Quiet = False,
+) -> None:
+    """Layers kept and 8-bit weights, against accuracy and time, in one run."""
+    from affectus import progress
+    from affectus.evaluation import probes
+
+    with progress.shown(quiet=quiet):
+        of = _material(name, on, data, across, items=items, resamples=bootstrap, seed=seed)
+        _written(probes.efficiency(of), out, quiet)
 
 
 def _material(name: str, on: str, data: Path | None, across: list[str] | None, **options: Any) -> Material:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,9 @@ class Dot:
     hint: str = ""
 
 
-def dots(rows: Sequence[Dot], across: str, *, reference: float | None = None, bars: str = "", label: str) -> Markup:
+def dots(
+    rows: Sequence[Dot], across: str, *, reference: float | None = None, bars: str = "", digits: int = 3, label: str
+) -> Markup:
     """Rows of dots.
 
     Args:
@@ -50,6 +52,7 @@ def dots(rows: Sequence[Dot], across: str, *, reference: float | None = None, ba
         across: What the dots are.
         reference: Value of a dashed line through all rows.
         bars: What the bars are; empty leaves their panel out.
+        digits: Of the numbers at the bars, after the point.
         label: Of the picture, for those who can't see it.
     """
     low, high = _span([v for row in rows for v in (row.value, row.low, row.high, row.second)] + [reference or np.nan])
@@ -67,7 +70,7 @@ def dots(rows: Sequence[Dot], across: str, *, reference: float | None = None, ba
             y += 10
             body.append(tag("text", family, x=0, y=y + 14, class_="family"))
             y += ROW
-        body += _row(row, y + ROW / 2, x, longest)
+        body += _row(row, y + ROW / 2, x, longest, digits)
         y += ROW
     for value in ticks(low, high, most=6):
         parts.append(tag("line", x1=x(value), x2=x(value), y1=HEAD - 6, y2=y, class_="grid"))
@@ -82,9 +85,7 @@ def dots(rows: Sequence[Dot], across: str, *, reference: float | None = None, ba
     return tag("svg", *parts, *body, viewBox=box, class_="dots", role="img", aria_label=label)
 
 
-def _row(row: Dot, middle: float, x: object, longest: float) -> list[Markup]:
-    place = x  # a function from values to places
-    assert callable(place)
+def _row(row: Dot, middle: float, place: Callable[[float], float], longest: float, digits: int) -> list[Markup]:
     hint = tag("title", row.hint or f"{row.name}: {row.value:.3f}")
     parts = [tag("text", row.name, x=GUTTER - 12, y=middle + 4, class_="name end")]
     if not np.isnan(row.low):
@@ -98,7 +99,7 @@ def _row(row: Dot, middle: float, x: object, longest: float) -> list[Markup]:
     if not np.isnan(row.bar):
         width = max((END - BAR) * row.bar / longest, 0.5)
         parts.append(tag("rect", x=BAR, y=middle - 6, width=width, height=12, class_="bar"))
-        parts.append(tag("text", f"{row.bar:.3f}", x=BAR + width + 7, y=middle + 4, class_="value"))
+        parts.append(tag("text", f"{row.bar:.{digits}f}", x=BAR + width + 7, y=middle + 4, class_="value"))
     return parts
 
 
