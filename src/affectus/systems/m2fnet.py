@@ -1,0 +1,454 @@
+"""M2FNet: emotions of the turns of a dialogue from text, voice and face, fused by attention with swapped keys.
+
+Chudasama, Kar, Gudmalwar, Shah, Wasnik and Onoe (2022), "M2FNet: Multi-modal Fusion Network for Emotion Recognition in
+Conversation", CVPR workshops, arXiv:2206.02187. No code or weights were published. Verified: the dialogue model with
+text and audio gives the outputs of the best-known re-implementation (iosonopersia/Multimodal-Emotion-Recognition), the
+losses of the extractor those of the paper's formulas; the rest by properties. Not verified: the figures of the paper,
+whose media are not to be had here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affectus import backbones
+from affectus.backbones import Backbone
+from affectus.batch import Batch
+from affectus.card import Card
+from affectus.config import Config
+from affectus.errors import ConfigError, InputError
+from affectus.frontends.context import ContextCollate
+from affectus.frontends.tokens import gold_rows
+from affectus.nn.attention import Attention, Transformer, TransformerLayer
+from affectus.nn.losses import loss_on
+from affectus.readout import read_out
+from affectus.sample import Dialogue, Item, Sample, conversations, flatten
+from affectus.system import System
+from affectus.taxonomy import Target, scale
+from affectus.timeline import Timeline
+
+Modality = Literal["text", "audio", "visual"]
+Pooling = Literal["first", "mean"]
+MODALITIES: tuple[Modality, ...] = ("text", "audio", "visual")
+MELD = Target("meld-7", "perceived")
+Share = Annotated[float, Field(ge=0, lt=1)]
+Size = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class M2FNetTextConfig(Config):
+    """Configuration of `M2FNetText`.
+
+    Args:
+        targets: What is read of each turn.
+        backbone: Reference to a text encoder, or a `Backbone` that says how it takes part in training.
+        before: Turns before that are read with a turn, nearest first, as many as fit.
+        after: Turns after.
+        pooling: `first`: the state of the first token, as in the paper; `mean`: the mean over the turn's own tokens.
+        max_length: Tokens of a turn with its context.
+        dropout: Share of features that the head drops in training.
+    """
+
+    targets: tuple[Target, ...] = (MELD,)
+    backbone: str | Backbone = "hf:FacebookAI/roberta-large"
+    before: Count = 1
+    after: Count = 1
+    pooling: Pooling = "first"
+    max_length: Annotated[int, Field(ge=8)] = 256
+    dropout: Share = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class M2FNetConfig(Config):
+    """Configuration of `M2FNet`; the defaults are those of the paper for MELD.
+
+    Args:
+        targets: What is read of each turn.
+        widths: Features that arrive ready-made in `Sample.features`: modality → numbers. Any subset of text, audio and
+            visual; the first of them in this order asks the questions of the fusion, the others give keys.
+        backbone: Reference to a text encoder that reads the text, in place of a text feature; empty has none.
+        before: As in `M2FNetTextConfig`.
+        after: As in `M2FNetTextConfig`.
+        pooling: As in `M2FNetTextConfig`.
+        max_length: As in `M2FNetTextConfig`.
+        width: Features of each modality in the fusion.
+        heads: Attention heads; they divide all widths.
+        encoders: Transformers of each modality, each with a skip around it: 1 for MELD, 5 for IEMOCAP.
+        layers: Layers of each of these transformers.
+        inner: Features inside their feed-forward parts.
+        fusions: Fusion layers; with one modality there are none.
+        bend: Rectify before and after the linear map of a fusion layer, as the re-implementation does; the paper
+            prints the linear map alone.
+        hidden: Features inside the classifier.
+        past: Whether a turn sees only itself and turns before it. With a backbone, `after` must then be 0.
+        dropout: In encoders, attention and classifier.
+    """
+
+    targets: tuple[Target, ...] = (MELD,)
+    widths: dict[Modality, Size] = field(default_factory=dict)
+    backbone: str | Backbone = ""
+    before: Count = 1
+    after: Count = 1
+    pooling: Pooling = "first"
+    max_length: Annotated[int, Field(ge=8)] = 256
+    width: Size = 1024
+    heads: Size = 4
+    encoders: Count = 1
+    layers: Size = 1
+    inner: Size = 2048
+    fusions: Count = 5
+    bend: bool = False
+    hidden: Size = 1024
+    past: bool = False
+    dropout: Share = 0.4
+
+
+# -- stage 1: text of a turn in its context ----------------------------------------------------------------------------
+class _ReadsText(System):
+    """What both networks share: a text encoder and how its states become one vector a turn."""
+
+    def _open(self, config: M2FNetTextConfig | M2FNetConfig) -> ContextCollate:
+        self.backbone = backbones.text_encoder(config.backbone)
+        self.backbone.pooler = None
+        return ContextCollate(str(config.backbone), config.targets, config.max_length, config.before, config.after)
+
+    def pooled(self, ids: Tensor, valid: Tensor, content: Tensor) -> Tensor:
+        """One vector a turn (n, f); NaN where the turn has no text. Arguments as `ContextCollate` makes them."""
+        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        if self.config.pooling == "first":
+            vectors = states[:, 0]
+        else:
+            share = content.to(states.dtype) / content.sum(1, keepdim=True).clamp(min=1)
+            vectors = torch.einsum("nt,ntf->nf", share, states)
+        return vectors.masked_fill(~content.any(1, keepdim=True), float("nan"))
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Loss of each target over real turns, by the kind of its scale: cross-entropy in the paper."""
+        terms = {
+            t.scale: loss_on(outputs[t.scale], batch.targets[t.scale], scale(t.scale).kind)
+            for t in self.config.targets
+            if t.scale in batch.targets
+        }
+        if not terms:
+            raise ConfigError(
+                "the batch has gold for none of the targets", allowed=", ".join(t.scale for t in self.config.targets)
+            )
+        return terms
+
+    def run(self, items: Iterable[Item | str], batch_size: int = 16) -> Iterator[tuple[dict[str, np.ndarray], Batch]]:
+        """As every system; neighbouring samples of one source are turns of one dialogue."""
+        return super().run(conversations(items), batch_size)
+
+    def logits(self, items: Iterable[Item | str], batch_size: int = 16) -> dict[str, np.ndarray]:
+        """Uncalibrated outputs of each turn, scale name → (turns, k); NaN where nothing could be read."""
+        parts = [{r.scale: np.empty((0, len(r.of)), np.float32) for r in self.readouts}]
+        parts += [self._said(outputs, batch) for outputs, batch in self.run(items, batch_size)]
+        return {r.scale: np.concatenate([part[r.scale] for part in parts]) for r in self.readouts}
+
+    def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
+        """Readings with calibrated scores; a turn with nothing to read has none and is flagged."""
+        texts, flags = zip(*batch.notes, strict=True) if batch.notes else ((), ())
+        return read_out(
+            batch.spans,
+            self._said(outputs, batch),
+            self.readouts,
+            by=self.name,
+            modality=self.modality,
+            text=texts,
+            flags=flags,
+        )
+
+    def _said(self, outputs: dict[str, np.ndarray], batch: Batch) -> dict[str, np.ndarray]:
+        empty = np.array(["empty" in flags for _, flags in batch.notes], bool)[:, None]
+        return {r.scale: np.where(empty, np.float32("nan"), outputs[r.scale]) for r in self.readouts}
+
+
+class M2FNetText(_ReadsText):
+    """Reads a turn's text among its neighbours; its encoder is taken into `M2FNet` by a recipe's `init`.
+
+    Args:
+        config: Sizes and names.
+    """
+
+    Config = M2FNetTextConfig
+    modality = "dialogue"
+
+    def __init__(self, config: M2FNetTextConfig) -> None:
+        super().__init__(config)
+        self.collate = self._open(config)
+        self.head = _Classifier(self.backbone.config.hidden_size, 0, config.targets, config.dropout)
+
+    def forward(self, ids: Tensor, valid: Tensor, content: Tensor) -> dict[str, Tensor]:
+        """Logits of each turn, scale name → (turns, k); arguments as `ContextCollate` makes them."""
+        return self.head(self.pooled(ids, valid, content).nan_to_num(0.0))
+
+
+# -- stage 2: the dialogue ---------------------------------------------------------------------------------------------
+class Encoder(nn.Module):
+    """Transformers over the turns, each with a skip around it, x ← x + Tr(x), then a projection (section 3.3).
+
+    Args:
+        width: Features of the modality.
+        config: Sizes.
+    """
+
+    def __init__(self, width: int, config: M2FNetConfig) -> None:
+        super().__init__()
+        self.transformers = nn.ModuleList(
+            Transformer(
+                *(
+                    TransformerLayer(width, config.heads, config.inner, dropout=config.dropout)
+                    for _ in range(config.layers)
+                ),
+                norm=nn.LayerNorm(width),
+            )
+            for _ in range(config.encoders)
+        )
+        self.projection = nn.Linear(width, config.width)
+
+    def forward(self, x: Tensor, valid: Tensor, mask: Tensor | None) -> Tensor:
+        """Turns (b, l, width of the fusion), zeros where there is none.
+
+        Args:
+            x: (b, l, width).
+            valid: (b, l) bool, True where a turn has this modality.
+            mask: Which turns see which, as in `Attention`, or None.
+        """
+        there = valid[..., None].to(x.dtype)
+        for transformer in self.transformers:
+            x = x + there * transformer(x, valid=valid, mask=mask)
+        return there * self.projection(x)
+
+
+class FusionLayer(nn.Module):
+    """Attention with queries and values of the leading modality and keys of another (section 3.3.1).
+
+    t ← FC([MHA(t, F_A, t); MHA(t, F_V, t); t]), where MHA takes query, key and value in this order.
+
+    Args:
+        keys: Other modalities.
+        config: Sizes.
+    """
+
+    def __init__(self, keys: Sequence[str], config: M2FNetConfig) -> None:
+        super().__init__()
+        self.attention = nn.ModuleDict(
+            {name: Attention(config.width, config.heads, dropout=config.dropout) for name in keys}
+        )
+        self.linear = nn.Linear(config.width * (1 + len(keys)), config.width)
+        self.bend = nn.ReLU() if config.bend else nn.Identity()
+
+    def forward(
+        self, t: Tensor, keys: Mapping[str, Tensor], valid: Mapping[str, Tensor], mask: Tensor | None
+    ) -> Tensor:
+        """The leading modality enriched, (b, l, width).
+
+        Args:
+            t: (b, l, width) of the leading modality.
+            keys: Modality → (b, l, width).
+            valid: Modality → (b, l) bool, True where both it and the leading one are.
+            mask: As in `Encoder`.
+        """
+        found = [layer(t, keys[name], t, valid=valid[name], mask=mask) for name, layer in self.attention.items()]
+        return self.bend(self.linear(self.bend(torch.cat([*found, t], -1))))
+
+
+class _Classifier(nn.Module):
+    """Linear, ReLU, dropout, linear; without hidden features dropout and one linear map. One output a label."""
+
+    def __init__(self, width: int, hidden: int, targets: Sequence[Target], dropout: float) -> None:
+        super().__init__()
+        self.sizes = {t.scale: len(scale(t.scale)) for t in targets}
+        if not self.sizes:
+            raise ConfigError("there are no targets", remedy="name at least one scale in config.targets")
+        before = (nn.Linear(width, hidden), nn.ReLU()) if hidden else ()
+        self.layers = nn.Sequential(*before, nn.Dropout(dropout), nn.Linear(hidden or width, sum(self.sizes.values())))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Logits, scale name → (n, k), from features (n, width)."""
+        return dict(zip(self.sizes, self.layers(x).split(list(self.sizes.values()), -1), strict=True))
+
+
+@dataclass(frozen=True)
+class DialogueCollate:
+    """Makes batches of whole dialogues: one row a turn, and where each row stands in its dialogue.
+
+    `inputs`: those of `ContextCollate` if there is one; each ready-made modality → (turns, width), NaN where a turn has
+    none; `place` (dialogues, turns of the longest) int64, the row of each turn, −1 after the last; `slot` (turns,), the
+    place of each row in `place` laid flat. `notes` are (text, flags) of each turn; a turn without any modality is
+    `empty`.
+
+    Args:
+        targets: Scales whose gold is collected.
+        widths: Ready-made modalities.
+        texts: Makes tokens, or None.
+    """
+
+    targets: tuple[Target, ...]
+    widths: tuple[tuple[str, int], ...]
+    texts: ContextCollate | None = None
+
+    def __call__(self, items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
+        """Collate dialogues; a sample is a dialogue of one turn."""
+        samples = flatten(items)
+        inputs: dict[str, np.ndarray] = {}
+        notes: list[tuple[str, tuple[str, ...]]] = [(s.text or "", ("empty",)) for s in samples]
+        if self.texts is not None:
+            inputs, notes = self.texts.rows(items)
+        inputs |= {name: _features(samples, name, width) for name, width in self.widths}
+        for row, (text, flags) in enumerate(notes):
+            if any(not np.isnan(inputs[name][row]).any() for name, _ in self.widths):
+                notes[row] = (text, tuple(flag for flag in flags if flag != "empty"))
+        lengths = [len(item.turns) if isinstance(item, Dialogue) else 1 for item in items]
+        place = np.full((len(lengths), max(lengths, default=0)), -1, np.int64)
+        there = np.arange(place.shape[1]) < np.array(lengths)[:, None]
+        place[there] = np.arange(len(samples))
+        inputs |= {"place": place, "slot": np.flatnonzero(there)}
+        gold = {t.scale: gold_rows(samples, t.scale, t.perspective) for t in self.targets}
+        return Batch(inputs, {k: v for k, v in gold.items() if v is not None}, [s.span for s in samples], notes)
+
+
+def _features(samples: Sequence[Sample], name: str, width: int) -> np.ndarray:
+    out = np.full((len(samples), width), np.nan, np.float32)
+    for row, sample in zip(out, samples, strict=True):
+        if (given := sample.features.get(name)) is not None:
+            if np.shape(given) != (width,):
+                raise InputError(
+                    f"the feature {name!r} of {sample.id!r} has shape {np.shape(given)}", allowed=f"({width},)"
+                )
+            row[:] = given
+    return out
+
+
+class M2FNet(_ReadsText):
+    """Reads all turns of a dialogue at once: encoders of each modality, fusion, classifier.
+
+    A modality may be missing for some turns, or for all: it gives no keys there and zeros to the classifier.
+
+    Args:
+        config: Sizes and names.
+    """
+
+    Config = M2FNetConfig
+    modality = "dialogue"
+    default_run: ClassVar[dict[str, Any]] = {
+        "epochs": 30,
+        "batch": 16,
+        "select": "best",
+        "optim": [{"match": "backbone.*", "lr": 1e-5, "weight_decay": 0.01}, {"lr": 5e-4, "weight_decay": 5e-4}],
+    }
+
+    def __init__(self, config: M2FNetConfig) -> None:
+        super().__init__(config)
+        reads = bool(config.backbone)
+        if reads and "text" in config.widths:
+            raise ConfigError("there are both a backbone and a width of text", allowed="one of the two")
+        if reads and config.past and config.after:
+            raise ConfigError(f"past is true and after is {config.after}", allowed="after: 0, which reads no future")
+        texts = self._open(config) if reads else None
+        widths = dict(config.widths) | ({"text": self.backbone.config.hidden_size} if reads else {})
+        self.names = tuple(name for name in MODALITIES if name in widths)
+        if not self.names:
+            raise ConfigError("there is no modality", allowed="a backbone, or widths of text, audio or visual")
+        self.lead, *self.keys = self.names
+        self.encoders = nn.ModuleDict({name: Encoder(widths[name], config) for name in self.names})
+        self.fusions = nn.ModuleList(FusionLayer(self.keys, config) for _ in range(config.fusions if self.keys else 0))
+        self.classifier = _Classifier(config.width * len(self.names), config.hidden, config.targets, config.dropout)
+        self.collate = DialogueCollate(config.targets, tuple(config.widths.items()), texts)
+
+    def forward(
+        self,
+        place: Tensor,
+        slot: Tensor,
+        ids: Tensor | None = None,
+        valid: Tensor | None = None,
+        content: Tensor | None = None,
+        text: Tensor | None = None,
+        audio: Tensor | None = None,
+        visual: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Logits of each turn, scale name → (turns, k), from what `DialogueCollate` makes."""
+        given = {"text": text, "audio": audio, "visual": visual}
+        if ids is not None and valid is not None and content is not None:
+            given["text"] = self.pooled(ids, valid, content)
+        return self._read({name: x for name in self.names if (x := given[name]) is not None}, place, slot)
+
+    def encode(self, slot: Tensor, place: Tensor, **given: Tensor) -> dict[str, Tensor]:
+        """Each modality (turns, width), and `start` (turns,), 1 where a dialogue starts: all that the head needs."""
+        out = {name: given[name] for name in self.names if name in given}
+        if "ids" in given:
+            out["text"] = self.pooled(given["ids"], given["valid"], given["content"])
+        return out | {"start": (slot % place.shape[1] == 0).to(next(iter(out.values())).dtype)}
+
+    def head(self, start: Tensor, **streams: Tensor) -> dict[str, Tensor]:
+        """Logits as of `forward` from what `encode` gives."""
+        dialogue = start.long().cumsum(0) - 1
+        rows = torch.arange(len(start), device=start.device)
+        within = rows - start.nonzero()[:, 0][dialogue]
+        place = rows.new_full((int(start.sum()), int(within.max()) + 1), -1)
+        place[dialogue, within] = rows
+        return self._read(streams, place, dialogue * place.shape[1] + within)
+
+    def _read(self, streams: Mapping[str, Tensor], place: Tensor, slot: Tensor) -> dict[str, Tensor]:
+        turn = place >= 0
+        mask = None
+        if self.config.past:
+            mask = torch.ones(place.shape[1], place.shape[1], dtype=torch.bool, device=place.device).tril()
+        states: dict[str, Tensor] = {}
+        there: dict[str, Tensor] = {}
+        for name in self.names:
+            x = streams[name][place.clamp(min=0)]
+            there[name] = turn & ~x[..., 0].isnan()
+            x = x.nan_to_num(0.0) * there[name][..., None]
+            states[name] = self.encoders[name](x, there[name], mask)
+        t = states[self.lead]
+        keys = {name: states[name] for name in self.keys}
+        both = {name: there[name] & there[self.lead] for name in self.keys}
+        for layer in self.fusions:
+            t = layer(t, keys, both, mask) * turn[..., None]
+        return self.classifier(torch.cat([*keys.values(), t], -1).flatten(0, 1)[slot])
+
+
+CARD = Card(
+    system="m2fnet",
+    cls="M2FNet",
+    roles=("reader",),
+    modalities=("dialogue",),
+    unit="turn",
+    title="Turns of a dialogue from text, voice and face, fused by attention with swapped keys",
+    paper="Chudasama et al. 2022, M2FNet, CVPR workshops, arXiv:2206.02187",
+    licence="code Apache-2.0; no weights were published",
+    proof="equations",
+    limits="Trained here on text alone; what voice and face add is not shown on real media.",
+    ablation={"fusions": 0},
+    ablated="The modalities are not fused: the classifier sees them side by side.",
+    task="affectus.testing.tasks.asked_by_tag:asked_by_tag",
+)
+
+VARIANTS = {
+    "tiny": M2FNetConfig(
+        backbone="tiny:bert", pooling="mean", max_length=64, width=16, heads=2, inner=32, hidden=16, fusions=2,
+        bend=True, dropout=0.0,
+    ),
+    "tiny-text": M2FNetTextConfig(backbone="tiny:bert", pooling="mean", max_length=64, dropout=0.0),
+    "base": M2FNetConfig(widths={"text": 1024, "audio": 300, "visual": 600}),
+    "iemocap": M2FNetConfig(
+        targets=(Target("iemocap-6", "perceived"),),
+        widths={"text": 1024, "audio": 300, "visual": 600},
+        encoders=5,
+        dropout=0.5,
+    ),
+    "text": M2FNetTextConfig(),
+    "minilm": M2FNetConfig(
+        backbone=Backbone(name="asset:minilm-l6", train=False), before=0, after=0, pooling="mean", max_length=128,
+        width=384, inner=768, hidden=384, dropout=0.5,
+    ),
+}  # fmt: skip
