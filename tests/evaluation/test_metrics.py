@@ -91,6 +91,8 @@ def test_f1_by_hand():
 
 def test_uar_ignores_classes_that_are_only_predicted():
     assert uar([0, 0, 1], [0, 2, 1]) == pytest.approx(0.75)
+    zeros_and_ones = np.eye(3, dtype=bool)
+    assert uar(zeros_and_ones[[0, 0, 1]], zeros_and_ones[[0, 2, 1]]) == pytest.approx(0.75)
 
 
 @given(SERIES)

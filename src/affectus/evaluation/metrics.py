@@ -92,7 +92,8 @@ def per_label(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) -
 def uar(gold: Any, predicted: Any) -> float:
     """Unweighted average recall: the mean of the recalls of the classes that occur in gold (single-label)."""
     a, b = indicators(gold, predicted, np.unique(np.asarray(gold)))
-    return float(((a & b).sum(0) / a.sum(0)).mean())
+    occurs = a.any(0)
+    return float(((a & b).sum(0)[occurs] / a.sum(0)[occurs]).mean()) if occurs.any() else float("nan")
 
 
 def accuracy(gold: Any, predicted: Any) -> float:

@@ -11,7 +11,8 @@ OFFSET = 0.01
 NARROW = 10**-3.8
 """Power above 4.2 kHz ÷ power of 0.3 to 3.4 kHz below which a recording has no upper band: −38 dB.
 
-Of 410 recordings of EMO-DB and RAVDESS none has less than −34 dB; of their copies at 8 kHz none has more than −40 dB.
+Of the 819 recordings of EMO-DB and RAVDESS none has less than −33 dB; of their copies through 8 kHz none has more than
+−85 dB. Poorer resampling leaves more above, hence a limit near the former.
 """
 
 _WINDOW = 512  # samples
