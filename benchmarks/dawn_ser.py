@@ -53,7 +53,7 @@ TUNED = {
 }  # after a head as above on the frozen layer
 SHIPPED = ((2, 3), False, 0.3)  # setting of affectus/voice-embedded
 KEPT = 2  # layers below the trained one; Whisper's fourth is left out
-MIXED = {"last layer": False, "mixture of layers": True}
+MIXED = "mixture of layers"
 TOP = "top of three layers trained"
 MEN = ("03", "10", "11", "12", "15")  # of EMO-DB
 SHARED_CLASSES = {"neutral": "neutral", "happy": "happiness", "sad": "sadness", "angry": "anger"}  # RAVDESS → EMO-DB
@@ -166,18 +166,16 @@ def descend(
 
 def head_groups(system: DawnSER, lr: float, decay: float) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [{"params": list(system.classifier.parameters()), "lr": lr, "weight_decay": decay}]
-    if system.config.mix:
-        groups.append({"params": [system.mixture], "lr": 10 * lr, "weight_decay": 0.0})
-    return groups
+    return [*groups, {"params": [system.mixture], "lr": 10 * lr, "weight_decay": 0.0}]
 
 
-def frozen(of: Heard, train: np.ndarray, test: np.ndarray, target: str, mix: bool) -> np.ndarray:
+def frozen(of: Heard, train: np.ndarray, test: np.ndarray, target: str) -> np.ndarray:
     """Logits of test rows, mean over seeds, from heads on a frozen encoder."""
     mean = torch.as_tensor(of.mean)
     total = 0
     for seed in SEEDS:
         torch.manual_seed(seed)
-        system = reader(targets=[{"scale": target, "perspective": "intended"}], mix=mix)
+        system = reader(targets=[{"scale": target, "perspective": "intended"}])
         fit = mean[train]
         descend(
             system, of.label[train], lambda rows, fit=fit, s=system: s.head(fit[rows])[target],
@@ -230,10 +228,10 @@ def folded(cache: Path, name: str, kind: str, folds: Sequence[Sequence[str]]) ->
     Args:
         cache: Of encoder outputs and logits.
         name: Corpus.
-        kind: `last layer`, `mixture of layers` or `top of three layers trained`.
+        kind: `MIXED` or `TOP`.
         folds: Speakers of each.
     """
-    copies, target = 1 if kind not in MIXED else COPIES[name], CORPORA[name].SCALE
+    copies, target = COPIES[name] if kind == MIXED else 1, CORPORA[name].SCALE
     of = heard(cache, name, copies)
     everybody = np.unique(of.speaker)
     out = np.zeros((int((of.copy == 0).sum()), len(scale(target))))
@@ -242,10 +240,7 @@ def folded(cache: Path, name: str, kind: str, folds: Sequence[Sequence[str]]) ->
         test, train = of.rows(fold, 1), of.rows([s for s in everybody if s not in fold], copies)
         if not file.is_file():
             with timed() as clock:
-                if kind in MIXED:
-                    found = frozen(of, train, test, target, MIXED[kind])
-                else:
-                    found = tuned(of, train, test, target)
+                found = (frozen if kind == MIXED else tuned)(of, train, test, target)
             np.save(file, found)
             print(f"{name} without {', '.join(fold)}, {kind}: {clock.cpu:.0f} processor seconds", flush=True)
         out[test] = np.load(file)
@@ -307,7 +302,7 @@ def across(cache: Path, learned: str, asked: str) -> tuple[np.ndarray, dict[str,
         np.concatenate([of.speaker, other.speaker[known]]), np.concatenate([of.copy, np.full(known.sum(), 9)]), [],
     )  # fmt: skip
     n = len(of.label)
-    ours = frozen(joined, np.arange(n), np.arange(n, n + known.sum()), target, mix=True)[:, columns]
+    ours = frozen(joined, np.arange(n), np.arange(n, n + known.sum()), target)[:, columns]
     train, _ = opponent_rows(cache, learned)
     clean = opponent_rows(cache, asked)[1].where(known)
     theirs = opponent_fit(train, clean, *SHIPPED, len(names[learned]))[:, columns]
@@ -322,7 +317,7 @@ def report(cache: Path) -> None:
         of = heard(cache, name, 1)
         folds = folds_of(name)
         found = {"voice-head": opponent(cache, name, folds).argmax(1)}
-        found |= {f"dawn-ser, frozen, {kind}": folded(cache, name, kind, folds).argmax(1) for kind in MIXED}
+        found[f"dawn-ser, frozen, {MIXED}"] = folded(cache, name, MIXED, folds).argmax(1)
         machine = leave_one_group_out(of.mean[:, -1], of.label, of.speaker)
         found["SVM on the mean of the last layer (Dawn-SER's probe)"] = machine
         rows += lines(f"{name}, speaker by speaker", of.label, found, of.speaker)
@@ -332,8 +327,7 @@ def report(cache: Path) -> None:
         }
     of, folds = heard(cache, "emodb", 1), folds_of("emodb", 2)
     found = {"voice-head": opponent(cache, "emodb", folds).argmax(1)}
-    for kind in ("mixture of layers", TOP):
-        found[f"dawn-ser, {kind}"] = folded(cache, "emodb", kind, folds).argmax(1)
+    found[f"dawn-ser, {TOP}"] = folded(cache, "emodb", TOP, folds).argmax(1)
     rows += lines("emodb, five folds of a man and a woman", of.label, found, of.speaker)
     for learned, asked in (("emodb", "ravdess"), ("ravdess", "emodb")):
         truth, found, speaker = across(cache, learned, asked)

@@ -2,6 +2,7 @@
 
     python benchmarks/voice_accuracy.py                   # measure, write the dated result
     python benchmarks/voice_accuracy.py --ship FOLDER     # and write the checkpoint with its card
+    python benchmarks/voice_accuracy.py --compare FOLDER  # only renew the comparison with Dawn-SER on a card
 
 Nested leave-one-speaker-out on EMO-DB: layers, prosody and penalty are chosen, and temperature, conformal threshold
 and the limit of the distance are fitted, on inner folds that leave out a second speaker; the outer speaker is only
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import resource
 from collections import Counter
 from collections.abc import Sequence
@@ -36,7 +38,7 @@ from affectus.sample import Media, Sample
 from affectus.systems.voice_head import Features, HeldOut, VoiceHead, logistic, principal, row_space
 from affectus.taxonomy import scale
 from affectus.training.calibration import fit_to_held_out
-from record import Record, machine, timed
+from record import RESULTS, Record, machine, timed
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 SCALE = "emodb-4"
@@ -298,6 +300,8 @@ def stages(reader: VoiceHead, samples: Sequence[Sample]) -> dict[str, float]:
     return {stage: value / seconds for stage, value in spent.items()} | {"seconds of speech": seconds}
 
 
+COMPARED = "emodb/compared"
+COMPARISON = {COMPARED: "other readers that were trained on the same recordings; benchmarks/dawn_ser.py says how"}
 PROTOCOLS = {
     "emodb/nested-leave-one-speaker-out": "anger, happiness, neutral, sadness; fitted on nine speakers, measured on "
     "the tenth, settings and calibration chosen within the nine; predictions pooled",
@@ -452,12 +456,47 @@ def card(reader: VoiceHead, measured: Sequence[Measured], cost: str) -> Checkpoi
     )
 
 
+def compared() -> list[Measured]:
+    """Dawn-SER on the same speakers, from the dated result of dawn_ser.py: what else could have been shipped."""
+    found = sorted(RESULTS.glob("*-dawn-ser.json"))
+    rows = json.loads(found[-1].read_text())["rows"] if found else []
+    out = []
+    for row in rows:
+        if row["data"].startswith("emodb") and "difference" in row:
+            low, high = map(float, row["interval"].split("–"))
+            out.append(
+                Measured(
+                    metric=f"UAR of {row['reader']}",
+                    value=row["UAR"],
+                    low=low,
+                    high=high,
+                    interval="percentile bootstrap over 10 groups, 10000 resamples, 95%",
+                    protocol=COMPARED,
+                    data="EMO-DB, 4 classes",
+                    split=row["data"].partition(", ")[2],
+                    n=row["n"],
+                    note=f"another reader, for comparison; against this system {row['difference']}",
+                )
+            )
+    return out
+
+
+def with_comparison(of: CheckpointCard) -> CheckpointCard:
+    """The card with the comparison as it was last measured."""
+    own = [figure for figure in of.figures if figure.protocol != COMPARED]
+    return replace(of, figures=(*own, *compared()), protocols={**of.protocols, **COMPARISON})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=SHARED, help="folder that holds emodb and ravdess-speech")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "affectus-voice-accuracy")
     parser.add_argument("--ship", type=Path, help="folder to write the checkpoint to")
+    parser.add_argument("--compare", type=Path, help="folder of a checkpoint whose card gets the comparison; no more")
     options = parser.parse_args()
+    if options.compare:
+        with_comparison(CheckpointCard.load(options.compare)).save(options.compare)
+        return
 
     reader = registry.build("voice-head/whisper-tiny", layers=ALL_LAYERS)
     assert isinstance(reader, VoiceHead)
@@ -499,9 +538,8 @@ def main() -> None:
         options.ship.mkdir(parents=True, exist_ok=True)
         final.save_pretrained(options.ship)
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        card(final, measured, f"{words}; {machine()['processor']}; {rss:.0f} MiB at most in this run").save(
-            options.ship
-        )
+        made = card(final, measured, f"{words}; {machine()['processor']}; {rss:.0f} MiB at most in this run")
+        with_comparison(made).save(options.ship)
 
 
 if __name__ == "__main__":

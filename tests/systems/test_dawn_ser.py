@@ -311,6 +311,13 @@ def test_a_pretrained_encoder_is_pruned_from_above():
         sound.sound_encoder("tiny:wav2vec2", keep=3)
 
 
+def test_a_last_batch_of_one_row_is_trained_on_as_well():
+    system = made(standardise=True).train()
+    batch = system.collate([sample(wave(0.7))]).to("cpu")
+    system(**batch.inputs)[SPACE].sum().backward()
+    assert torch.isfinite(system.classifier.dense.weight.grad).all()
+
+
 def test_categories_are_trained_by_cross_entropy():
     system = made(targets=(Target("emodb-4", "intended"), Target(SPACE, "intended")))
     gold = Timeline.build([("a",)], {"emodb-4": [[0, 1, 0, 0]]}, perspective="intended", by="t", modality="gold")

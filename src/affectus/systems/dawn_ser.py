@@ -196,6 +196,19 @@ class Head(nn.Module):
         return self.out_proj(self.dropout(torch.tanh(self.dense(self.dropout(pooled)))))
 
 
+class Standard(nn.BatchNorm1d):
+    """Features in deviations from their mean: of the batch in training, else of what was seen in training."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, affine=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Standardised features (b, f); one row alone has no deviation and is held against earlier batches."""
+        if len(input) > 1:
+            return super().forward(input)
+        return nn.functional.batch_norm(input, self.running_mean, self.running_var, eps=self.eps)
+
+
 class DawnSER(Streams, System):
     """Reads stretches of speech by one speaker: arousal, dominance, valence, or whatever the targets are.
 
@@ -229,7 +242,7 @@ class DawnSER(Streams, System):
         if config.mix:
             self.mixture = nn.Parameter(torch.zeros(encoder.layers + 1))
         if config.standardise:
-            self.standard = nn.BatchNorm1d(width, affine=False)
+            self.standard = Standard(width)
         self.sizes = {t.scale: len(scale(t.scale)) for t in config.targets}
         self.classifier = Head(width, sum(self.sizes.values()), config.dropout)
         mask = (config.mask_share, config.mask_length, config.mask_least)
