@@ -12,7 +12,7 @@ from markupsafe import Markup
 from affectus.evaluation.intervals import Interval, bootstrap
 from affectus.evaluation.metrics import pearson
 from affectus.evaluation.probes.finding import Finding, Section, Table, ranged
-from affectus.evaluation.probes.material import AT_ONCE, RATE, check_voice, valence
+from affectus.evaluation.probes.material import AT_ONCE, RATE, check_voice, refused, valence
 from affectus.evaluation.probes.pictures import sign
 from affectus.frontends.speech.synthetic import voice
 from affectus.page import Axes, tag
@@ -60,11 +60,13 @@ def linguistic(reader: Any, *, engine: str = "", resamples: int = 2000, seed: in
                 samples = [_sample(f"{way}-{at + i}", wave[::step]) for i, wave in enumerate(waves)]
                 parts[way].append(reader.read(samples))
             advance(len(waves))
-    found, how = {}, ""
+    found, declined, how = {}, {}, ""
     for way, readings in parts.items():
-        heard, how = valence(Timeline.concat(readings), reader)
-        found[way] = heard.reshape(len(frames), 3)
-    return _finding(reader, frames, found, how, {"engine": engine, "source": source}, resamples, seed)
+        whole = Timeline.concat(readings)
+        heard, how = valence(whole, reader)
+        found[way], declined[way] = heard.reshape(len(frames), 3), refused(whole)
+    made = {"engine": engine, "source": source, "valence": how}
+    return _finding(reader, frames, found, declined, made, resamples, seed)
 
 
 def _sample(name: str, wave: np.ndarray) -> Sample:
@@ -112,7 +114,7 @@ _TITLES = {
     "correlation": "correlation of valence with sentiment",
     "contrast": "valence, positive less negative sentence of a frame",
     "ordered": "share of frames with the positive sentence above (chance 0.5)",
-    "share": "share of the variance within frames that sentiment accounts for",
+    "share": "share of the variance within frames that sentiment accounts for (chance 1 / frames)",
     "deviation": "deviation of valence over all sentences",
 }
 
@@ -121,7 +123,7 @@ def _finding(
     reader: Any,
     frames: list[list[str]],
     found: dict[str, np.ndarray],
-    how: str,
+    declined: dict[str, float],
     made: dict[str, str],
     resamples: int,
     seed: int,
@@ -147,7 +149,9 @@ def _finding(
     )
     remarks = [
         "The voice is meant to be neutral, but a synthesis that learned from speech may colour what it says: what "
-        "remains in the backward sound is manner and not words."
+        "remains in the backward sound is manner and not words.",
+        f"The reader refused {declined['spoken']:.0%} of the sentences as spoken and {declined['reversed']:.0%} played "
+        "backwards; all figures count their scores, which the reader would not stand for.",
     ]
     if silent:
         remarks.append(f"{silent} frames are left out, since the reader gave no valence of a sentence.")
@@ -165,7 +169,7 @@ def _finding(
         told={
             "texts": made["source"],
             "voice": made["engine"],
-            "valence": how,
+            "valence": made["valence"],
             "backwards": "the same sound from its end: level, spectrum and pitch range stay, words do not",
             "intervals": f"percentile bootstrap over {len(frames)} frames, {resamples} resamples, 95%, seed {seed}",
         },
@@ -182,7 +186,8 @@ def _finding(
         ],
         remarks=remarks,
         values={
-            way: {name: vars(value) for name, value in rows.items()} | {"valence": found[way].tolist()}
+            way: {name: vars(value) for name, value in rows.items()}
+            | {"valence": found[way].tolist(), "refused": declined[way]}
             for way, rows in known.items()
         }
         | {"sentences": frames},

@@ -12,7 +12,7 @@ import numpy as np
 from affectus.card import CheckpointCard
 from affectus.corpora.base import Loaded
 from affectus.errors import CheckpointError, InputError
-from affectus.evaluation.answers import Answers, Cases, answers, cases
+from affectus.evaluation.answers import ABSTAINED, Answers, Cases, answers, cases
 from affectus.evaluation.evaluate import agreed
 from affectus.evaluation.figures import Draws, Figure, figures
 from affectus.evaluation.intervals import Difference, Interval, percentiles
@@ -182,6 +182,11 @@ def _drawn(of: Cases, rows: np.ndarray) -> Cases:
     samples = [of.samples[row] for row in rows]
     groups = None if of.groups is None else of.groups[rows]
     return replace(of, items=samples, rows=np.arange(len(rows)), samples=samples, gold=of.gold[rows], groups=groups)
+
+
+def refused(reading: Timeline) -> float:
+    """Share of rows on which the reader abstained."""
+    return float(np.mean([any(f.startswith(ABSTAINED) for f in flags or ()) for flags in reading.column("flags")]))
 
 
 def valence(reading: Timeline, reader: Any) -> tuple[np.ndarray, str]:

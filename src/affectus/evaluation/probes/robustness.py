@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from affectus.evaluation.answers import ABSTAINED
 from affectus.evaluation.probes.conditions import DIRECT, Condition, babble, conditions, missing
 from affectus.evaluation.probes.finding import Finding, Section, Table, ranged, signed
-from affectus.evaluation.probes.material import AT_ONCE, RATE, Material
+from affectus.evaluation.probes.material import AT_ONCE, RATE, Material, refused
 from affectus.evaluation.probes.pictures import Dot, dots, sign
 from affectus.progress import task
 from affectus.timeline import Timeline
@@ -71,11 +70,6 @@ def _compared(of: Material, before: Timeline, after: Timeline, condition: Condit
         "silent": given.silent,
         "n": len(of.samples),
     }
-
-
-def refused(reading: Timeline) -> float:
-    """Share of rows on which the reader abstained."""
-    return float(np.mean([any(f.startswith(ABSTAINED) for f in flags or ()) for flags in reading.column("flags")]))
 
 
 def _finding(of: Material, reading: Timeline, rows: list[dict[str, Any]]) -> Finding:
