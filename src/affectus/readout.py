@@ -168,6 +168,7 @@ def read_out(
     evidence: Sequence[Sequence[Evidence]] | None = None,
     flags: Sequence[Sequence[str]] | None = None,
     sd: Mapping[str, np.ndarray] | None = None,
+    decided: Mapping[str, list[list[str]]] | None = None,
 ) -> Timeline:
     """Make the timeline of a reader's raw outputs.
 
@@ -183,6 +184,8 @@ def read_out(
         evidence: What moved each row.
         flags: Warnings that are known already.
         sd: Scale name → (n, k) standard deviations.
+        decided: Scale name → labels of each row, where they are decided together and not row by row; a row that
+            abstains has none all the same.
     """
     perspectives = {r.perspective for r in readouts}
     if len(perspectives) != 1:
@@ -198,15 +201,16 @@ def read_out(
         scores[readout.scale] = p
         if readout.of.kind == "level":
             continue
-        decided, chosen = readout.decide(p), readout.sets(p)
+        given = (decided or {}).get(readout.scale)
+        named, chosen = readout.decide(p) if given is None else list(given), readout.sets(p)
         for i, reason in enumerate(readout.abstentions(p, distance)):
             if reason:
-                decided[i] = []
+                named[i] = []
                 warned[i] += [reason] if reason not in warned[i] else []
             if reason == STRANGE and chosen is not None:
                 # The guarantee holds for speech, faces, texts like those it was fitted on: here nothing is excluded.
                 chosen[i] = list(readout.of.labels)
-        labels[readout.scale] = decided
+        labels[readout.scale] = named
         if chosen is not None:
             sets[readout.scale] = chosen
     for name in derived or {}:

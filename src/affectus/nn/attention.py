@@ -76,7 +76,7 @@ class Attention(nn.Module):
             for x, w, b in zip((query, key, value), weights, biases, strict=True)
         )
         logits = q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)
-        logits = _hide(logits, valid=valid, mask=mask)
+        logits = hide(logits, valid=valid, mask=mask)
         hidden = logits == float("-inf")
         blind = hidden.all(-1, keepdim=True)
         # A row that is hidden whole would be 0/0, in the gradient too.
@@ -85,8 +85,8 @@ class Attention(nn.Module):
         return self.out_proj(mixed).masked_fill(blind.all(1), 0.0), weight
 
 
-def _hide(logits: Tensor, *, valid: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-    """The logits (b, heads, t, s), −inf where a key may not be seen."""
+def hide(logits: Tensor, *, valid: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    """The logits (b, heads, t, s), −inf where a key may not be seen; `valid` and `mask` as in `Attention`."""
     if mask is not None:
         mask = mask.unsqueeze(1) if mask.dim() == 3 else mask
         logits = logits.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else logits + mask
