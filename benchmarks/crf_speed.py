@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from record import Record
 from torch import Tensor
 from torchcrf import CRF
 
 from affectus.nn.crf import LinearChainCRF
+from record import Record
 
 BARS = {("decode", 7): 50.0, ("decode", 28): 20.0, ("log-partition and marginals", 7): 10.0,
         ("log-partition and marginals", 28): 10.0}  # fmt: skip

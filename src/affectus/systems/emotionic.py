@@ -81,12 +81,10 @@ class Flow(NamedTuple):
     """What may pass to each utterance of a dialogue.
 
     Args:
-        before: (t,) int64, the speaker's utterance before, −1 without.
         edges: (t, 2) bool: inertia, whether the speaker's state before has a say; contagion, whether the other's has.
         influence: (t, 2) float32 in [0, 1], how much of each.
     """
 
-    before: np.ndarray
     edges: np.ndarray
     influence: np.ndarray
 
@@ -95,29 +93,27 @@ def flow(speakers: np.ndarray) -> Flow:
     """Edges and influence scales of a dialogue (section 3.3), from the speakers' numbers (t,).
 
     Inertia fades with the number n of utterances since the speaker's own, 1 / (1 + exp(n − 3)). Contagion grows while
-    two speakers take turns, 1 / (1 + exp(−m / 2)), with m the number of such changes. At the first utterance of a turn
-    inertia is kept only where the turn before the last one was the speaker's.
+    two speakers take turns, 1 / (1 + exp(−m / 2)), with m the number of times in a row that a speaker came back after
+    one turn of another. At the first utterance of a turn inertia is kept only where that is so.
     """
     t = len(speakers)
-    before, edges, distance = np.full(t, -1, np.int64), np.zeros((t, 2), bool), np.zeros((t, 2))
+    edges, distance = np.zeros((t, 2), bool), np.zeros((t, 2))
     latest: dict[int, int] = {}
     holders: list[int] = []  # of the turns so far
     exchange = 0
     for i, who in enumerate(speakers.tolist()):
-        before[i] = latest.get(who, -1)
-        distance[i, 0] = i - before[i] - 1 if who in latest else i + NEVER
+        distance[i, 0] = i - latest.get(who, -NEVER) - 1
         changed = i > 0 and who != speakers[i - 1]
         back = len(holders) > 1 and holders[-2] == who
         if changed:
-            exchange = exchange + 1 if back or len(holders) == 1 else 0
-            holders.append(who)
-        elif not i:
+            exchange = exchange + 1 if back else 0
+        if changed or not i:
             holders.append(who)
         distance[i, 1] = exchange if changed else 0
         edges[i] = who in latest and (back or not changed), changed
         latest[who] = i
     influence = np.stack([1 / (1 + np.exp(distance[:, 0] - 3)), 1 / (1 + np.exp(-distance[:, 1] / 2))], 1)
-    return Flow(before, edges, influence.astype(np.float32))
+    return Flow(edges, influence.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -125,7 +121,7 @@ class EmotionICCollate:
     """Dialogues → turns in one row each.
 
     `inputs`: `speaker` (turns,) numbers that differ between people of a dialogue; `opens` (turns,) bool, True at the
-    first turn of each dialogue; `before` and `gates` as in `EmotionIC.head`; and either `given` (turns, width), or
+    first turn of each dialogue; `gates` as in `EmotionIC.head`; and either `given` (turns, width), or
     `ids`, `valid`, `content` (windows, tokens) and `owner` (windows,) the turn of each window. `notes` is a list of
     (text, flags).
 
@@ -159,7 +155,6 @@ class EmotionICCollate:
         inputs: dict[str, Any] = {
             "speaker": np.concatenate([np.zeros(0, np.int64), *speakers]),
             "opens": np.array([i == 0 for numbers in speakers for i in range(len(numbers))], bool),
-            "before": np.concatenate([np.zeros(0, np.int64), *(f.before for f in flows)]),
             "gates": np.concatenate([np.zeros((0, 2), np.float32), *(f.edges * f.influence for f in flows)]),
         }
         given, flags = self._content(turns)
@@ -299,20 +294,21 @@ class DialogueGRU(nn.Module):
         self.bias_ih = nn.Parameter(torch.empty(4 * hidden).uniform_(-bound, bound))
         self.bias_hh = nn.Parameter(torch.empty(6 * hidden).uniform_(-bound, bound))
 
-    def forward(self, x: Tensor, before: Tensor, gates: Tensor) -> Tensor:
+    def forward(self, x: Tensor, speaker: Tensor, gates: Tensor) -> Tensor:
         """States (b, t, hidden).
 
         Args:
             x: (b, t, inputs).
-            before: (b, t) int64, the speaker's utterance before, −1 without.
+            speaker: (b, t) int64, from 0 on.
             gates: (b, t, 2) how much of the own and of the other's state passes; 0 where none does.
         """
         size, rows = self.hidden, torch.arange(len(x), device=x.device)
         given = nn.functional.linear(x, self.weight_ih, self.bias_ih)
         from_other, from_own = self._parts((0, 2, 4)), self._parts((1, 3, 5))
-        states = [x.new_zeros(len(x), size)]  # the first one is that of nobody
+        latest = x.new_zeros(len(x), int(speaker.amax()) + 1 if speaker.numel() else 1, size)  # of each speaker
+        states = [latest[:, 0]]  # the first one is that of nobody
         for i in range(x.shape[1]):
-            own = torch.stack(states)[before[:, i] + 1, rows] * gates[:, i, :1]
+            own = latest[rows, speaker[:, i]] * gates[:, i, :1]
             other = states[-1] * gates[:, i, 1:]
             heard = nn.functional.linear(other, *from_other).split(size, -1)
             kept = nn.functional.linear(own, *from_own).split(size, -1)
@@ -320,6 +316,7 @@ class DialogueGRU(nn.Module):
             r, u, z = torch.sigmoid(r + heard[0]), torch.sigmoid(u + kept[0]), torch.sigmoid(z + heard[1] + kept[1])
             new = torch.tanh(n + r * heard[2] + u * kept[2])
             states.append((1 - z) * new + z * own)
+            latest = latest.index_put((rows, speaker[:, i]), states[-1])
         return torch.stack(states[1:], 1)
 
     def _parts(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -360,7 +357,7 @@ def padded(opens: Tensor) -> Padded:
     row = opens.long().cumsum(0) - 1
     starts = opens.nonzero()[:, 0]
     at = torch.arange(len(opens), device=opens.device) - starts[row]
-    valid = torch.zeros(len(starts), int(at.max()) + 1 if len(at) else 0, dtype=torch.bool, device=opens.device)
+    valid = torch.zeros(len(starts), int(at.max()) + 1 if len(at) else 1, dtype=torch.bool, device=opens.device)
     valid[row, at] = True
     return Padded(row, at, valid)
 
@@ -421,40 +418,39 @@ class EmotionIC(System):
         self,
         speaker: Tensor,
         opens: Tensor,
-        before: Tensor,
         gates: Tensor,
         given: Tensor | None = None,
-        ids: Tensor | None = None,
-        valid: Tensor | None = None,
-        content: Tensor | None = None,
-        owner: Tensor | None = None,
+        **windows: Tensor,
     ) -> dict[str, Tensor]:
         """States of the turns (turns, width), 0 of an empty one, with what the head needs beside them."""
         if given is None:
-            assert self.backbone is not None  # the collate gives features where there is none
-            assert ids is not None and valid is not None and content is not None and owner is not None
-            states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
-            share = content.to(states.dtype)
-            sums = torch.einsum("bt,btf->bf", share, states)
-            total = sums.new_zeros(len(speaker), sums.shape[1]).index_add(0, owner, sums)
-            count = sums.new_zeros(len(speaker)).index_add(0, owner, share.sum(1))
-            given = total / count.clamp(min=1)[:, None]
-        return {"states": given, "speaker": speaker, "opens": opens, "before": before, "gates": gates}
+            given = self._mean_states(len(speaker), **windows)
+        return {"states": given, "speaker": speaker, "opens": opens, "gates": gates}
 
-    def head(self, states: Tensor, speaker: Tensor, opens: Tensor, before: Tensor, gates: Tensor) -> dict[str, Tensor]:
+    def _mean_states(self, turns: int, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor) -> Tensor:
+        """Mean over all tokens of each turn (turns, width), from its windows (windows, tokens) and whose they are."""
+        assert self.backbone is not None  # without one the collate gives features
+        if not turns:
+            return torch.zeros(0, self.backbone.config.hidden_size, device=ids.device)
+        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        share = content.to(states.dtype)
+        sums = torch.einsum("bt,btf->bf", share, states)
+        count = sums.new_zeros(turns).index_add(0, owner, share.sum(1))
+        return sums.new_zeros(turns, sums.shape[1]).index_add(0, owner, sums) / count.clamp(min=1)[:, None]
+
+    def head(self, states: Tensor, speaker: Tensor, opens: Tensor, gates: Tensor) -> dict[str, Tensor]:
         """Log probabilities of the labels of each turn before the CRF, scale name → (turns, k).
 
         Args:
             states: (turns, width).
-            speaker: (turns,) numbers.
+            speaker: (turns,) numbers, from 0 on in each dialogue.
             opens: (turns,) True at the first turn of a dialogue.
-            before: (turns,) place of the speaker's turn before within the dialogue, −1 without.
             gates: (turns, 2) influence of own and other's state, 0 without an edge.
         """
         turns = padded(opens.bool())
         text = turns.wide(states)
-        around = self.globally(text, turns.wide(speaker.long()), turns.valid)
-        local = self.locally(text, turns.wide(before.long()), turns.wide(gates))
+        who = turns.wide(speaker.long())
+        around, local = self.globally(text, who, turns.valid), self.locally(text, who, turns.wide(gates))
         fused = self.fused(around, local, text)[turns.row, turns.at]
         return {self.target: self.output(self.dropout(fused)).log_softmax(-1)}
 
@@ -470,10 +466,10 @@ class EmotionIC(System):
             text = layer(text, places, same, visible)
         return text
 
-    def locally(self, text: Tensor, before: Tensor, gates: Tensor) -> Tensor:
+    def locally(self, text: Tensor, speaker: Tensor, gates: Tensor) -> Tensor:
         """States of the recurrence (b, t, hidden)."""
         for i, layer in enumerate(self.recurrence):
-            text = layer(self.dropout(text) if i else text, before, gates)
+            text = layer(self.dropout(text) if i else text, speaker, gates)
         return text
 
     def fused(self, around: Tensor, local: Tensor, text: Tensor) -> Tensor:
@@ -481,9 +477,7 @@ class EmotionIC(System):
         return self.fusion(torch.cat([self.norm_global(around), self.norm_local(local), self.norm_text(text)], -1))
 
     def _positions(self, valid: Tensor) -> Tensor:
-        """Place of each utterance (b, t), counted from the middle of its dialogue, or from its start if only the past
-        is read: nobody knows then where the middle will be.
-        """
+        """Place of each utterance (b, t) from the middle of its dialogue; from its start if only the past is read."""
         places = torch.arange(valid.shape[1], device=valid.device).expand(valid.shape)
         if self.config.context == "past":
             return places
