@@ -61,7 +61,20 @@ def _through(x: np.ndarray, table: np.ndarray, weights: np.ndarray, top: float, 
         if out[c] > _FAINT:
             out[c] = shift + top + np.log(out[c])
         else:
-            out[c] = _logsum(x + table[:, c])
+            out[c] = _through_one(x, table, c)
+
+
+@njit(cache=True)
+def _through_one(x: np.ndarray, table: np.ndarray, c: int) -> float:
+    """The same for one c, pair by pair."""
+    top, total = -np.inf, 0.0
+    for b in range(len(x)):
+        top = max(top, x[b] + table[b, c])
+    if np.isinf(top):
+        return top
+    for b in range(len(x)):
+        total += np.exp(x[b] + table[b, c] - top)
+    return top + np.log(total)
 
 
 @njit(cache=True)
@@ -110,17 +123,28 @@ def _messages(
             width[i] = width[i - 1]
             for a in range(width[i]):
                 _through(out[i - 1, a], own, own_weights, own_top, out[i, a])
-                out[i, a] += emissions[i]
+                for b in range(k):
+                    out[i, a, b] += emissions[i, b]
             continue
         width[i] = k
         for b in range(k):
             before = out[i - 1, : width[i - 1], b].copy()
             if steps[i] == BACK:
                 _through(before, own, own_weights, own_top, out[i, b])
-                out[i, b] += other[b] + emissions[i]
             else:
-                out[i, b] = _logsum(before) + other[b] + emissions[i]
+                out[i, b] = _logsum(before)
+            for c in range(k):
+                out[i, b, c] += other[b, c] + emissions[i, c]
     return width
+
+
+@njit(cache=True)
+def _closed(last: np.ndarray, end: np.ndarray) -> float:
+    """Log of the sum over the last message (a, k) and the scores of the end."""
+    total = np.empty(len(last))
+    for a in range(len(last)):
+        total[a] = _logsum(last[a] + end)
+    return _logsum(total)
 
 
 @njit(cache=True)
@@ -162,7 +186,7 @@ def log_partitions(
         deep = _widest(steps[row, :size], k)
         messages = np.empty((size, deep, k))
         width = _messages(emissions[row, :size], steps[row, :size], start, own, other, messages)
-        out[row] = _logsum((messages[-1, : width[-1]] + end).copy().reshape(-1))
+        out[row] = _closed(messages[-1, : width[-1]], end)
     return out
 
 
@@ -219,7 +243,7 @@ def expectations(
         deep = _widest(steps[row, :size], k)
         messages = np.empty((size, deep, k))
         width = _messages(emissions[row, :size], steps[row, :size], start, own, other, messages)
-        z = _logsum((messages[-1, : width[-1]] + end).copy().reshape(-1))
+        z = _closed(messages[-1, : width[-1]], end)
         log_z[row] = z
         future, before = np.empty((deep, k)), np.empty((deep, k))  # backward messages of the same pairs
         future[:] = end
@@ -232,15 +256,17 @@ def expectations(
                 break
             if steps[row, i] == SAME:
                 for a in range(width[i]):
-                    ahead[:] = emissions[row, i] + future[a]
+                    for c in range(k):
+                        ahead[c] = emissions[row, i, c] + future[a, c]
                     if edges:
                         _pairs(messages[i - 1, a], own, own_weights, own_top, ahead, z, own_pairs[row])
                     _through(ahead, turned, turned_weights, own_top, before[a])
             else:
                 for b in range(k):
-                    if edges:
-                        other_pairs[row, b] += np.exp(messages[i, b] + future[b] - z)
-                    ahead[:] = other[b] + emissions[row, i] + future[b]
+                    for c in range(k):
+                        ahead[c] = other[b, c] + emissions[row, i, c] + future[b, c]
+                        if edges:
+                            other_pairs[row, b, c] += np.exp(messages[i, b, c] + future[b, c] - z)
                     if steps[row, i] == BACK:
                         if edges:
                             column = messages[i - 1, :, b].copy()
@@ -254,16 +280,14 @@ def expectations(
 
 
 @njit(cache=True)
-def _best(x: np.ndarray, table: np.ndarray, out: np.ndarray, source: np.ndarray) -> None:
-    """out[c] = max_b (x[b] + table[b, c]), and the first b that gives it."""
-    out[:] = x[0] + table[0]
-    source[:] = 0
-    for b in range(1, len(x)):
+def _best(x: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
+    """out[c] = max_b (x[b] + table[b, c])."""
+    out[:] = -np.inf
+    for b in range(len(x)):
         for c in range(len(out)):
             value = x[b] + table[b, c]
-            better = value > out[c]
-            out[c] = value if better else out[c]
-            source[c] = b if better else source[c]
+            if value > out[c]:
+                out[c] = value
 
 
 @njit(cache=True)
@@ -276,40 +300,50 @@ def best_paths(
     own: np.ndarray,
     other: np.ndarray,
 ) -> np.ndarray:
-    """The labelling with the highest score, (n, t) int64, −1 behind the end; arguments as in `log_partitions`."""
+    """The labelling with the highest score, (n, t) int64, −1 behind the end; arguments as in `log_partitions`.
+
+    Only scores are kept on the way there; on the way back one label a step is looked up.
+    """
     n, t, k = emissions.shape
     paths = np.full((n, t), -1, np.int64)
     for row in range(n):
         size = lengths[row]
         if size == 0:
             continue
-        deep = _widest(steps[row, :size], k)
-        now, new = np.full((deep, k), -np.inf), np.full((deep, k), -np.inf)
-        source = np.zeros((size, deep, k), np.int64)
-        now[0] = start + emissions[row, 0]
-        width = 1
+        scores = np.empty((size, _widest(steps[row, :size], k), k))
+        width = np.ones(size, np.int64)
+        for b in range(k):
+            scores[0, 0, b] = start[b] + emissions[row, 0, b]
         for i in range(1, size):
             if steps[row, i] == SAME:
-                for a in range(width):
-                    _best(now[a], own, new[a], source[i, a])
-                    new[a] += emissions[row, i]
-            else:
-                for b in range(k):
-                    if steps[row, i] == BACK:
-                        _best(now[:, b].copy(), own, new[b], source[i, b])
-                        new[b] += other[b] + emissions[row, i]
-                    else:
-                        first = now[:width, b].argmax()
-                        source[i, b] = first
-                        new[b] = now[first, b] + other[b] + emissions[row, i]
-                width = k
-            now, new = new, now
-        place = (now[:width] + end).copy().reshape(-1).argmax()
-        a, b = place // k, place % k
+                width[i] = width[i - 1]
+                for a in range(width[i]):
+                    _best(scores[i - 1, a], own, scores[i, a])
+                    for b in range(k):
+                        scores[i, a, b] += emissions[row, i, b]
+                continue
+            width[i] = k
+            for b in range(k):
+                before = scores[i - 1, : width[i - 1], b].copy()
+                if steps[row, i] == BACK:
+                    _best(before, own, scores[i, b])
+                else:
+                    scores[i, b] = before.max()
+                for c in range(k):
+                    scores[i, b, c] += other[b, c] + emissions[row, i, c]
+        a, b, highest = 0, 0, -np.inf
+        for first in range(width[-1]):
+            for last in range(k):
+                if scores[-1, first, last] + end[last] > highest:
+                    a, b, highest = first, last, scores[-1, first, last] + end[last]
         for i in range(size - 1, -1, -1):
             paths[row, i] = b
-            if i and steps[row, i] == SAME:
-                b = source[i, a, b]
-            elif i:
-                a, b = source[i, a, b], a
+            if i == 0:
+                break
+            if steps[row, i] == SAME:
+                b = int((scores[i - 1, a] + own[:, b]).argmax())
+            elif steps[row, i] == BACK:
+                a, b = int((scores[i - 1, :, a] + own[:, b]).argmax()), a
+            else:
+                a, b = int(scores[i - 1, : width[i - 1], a].argmax()), a
     return paths

@@ -132,7 +132,8 @@ class _LogPartition(torch.autograd.Function):
         tables = _arrays(start, end, own, other)
         if not any(ctx.needs_input_grad):
             return _tensor(chains.log_partitions(_array(emissions), steps, lengths, *tables), emissions)
-        log_z, *expected = chains.expectations(_array(emissions), steps, lengths, *tables, True)
+        edges = any(ctx.needs_input_grad[3:5])
+        log_z, *expected = chains.expectations(_array(emissions), steps, lengths, *tables, edges)
         first = expected[0][:, 0]
         last = np.take_along_axis(expected[0], np.maximum(lengths - 1, 0)[:, None, None], 1)[:, 0]
         ctx.save_for_backward(*(_tensor(x, emissions) for x in (expected[0], first, last, *expected[1:])))

@@ -388,7 +388,7 @@ class EmotionIC(System):
             raise ConfigError(f"compat names {unknown[0]!r}", allowed=", ".join(QUIRKS))
         self.target = config.targets[0].scale
         labels = len(scale(self.target))
-        self.backbone = None if config.backbone is None else _frozen(config.backbone)
+        self.backbone: Any = None if config.backbone is None else _frozen(config.backbone)
         width = config.width if self.backbone is None else self.backbone.config.hidden_size
         if width % (2 * config.heads):
             raise ConfigError(f"{config.heads} heads of a width of {width}", allowed="an even number of features each")
@@ -429,7 +429,6 @@ class EmotionIC(System):
 
     def _mean_states(self, turns: int, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor) -> Tensor:
         """Mean over all tokens of each turn (turns, width), from its windows (windows, tokens) and whose they are."""
-        assert self.backbone is not None  # without one the collate gives features
         if not turns:
             return torch.zeros(0, self.backbone.config.hidden_size, device=ids.device)
         states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
@@ -549,7 +548,7 @@ class EmotionIC(System):
         )
 
 
-def _frozen(reference: str) -> nn.Module:
+def _frozen(reference: str) -> Any:
     encoder = backbones.text_encoder(Backbone(name=reference, train=False))
     if getattr(encoder, "pooler", None) is not None:  # a layer on the first token, which the mean never reads
         encoder.pooler = None
