@@ -263,13 +263,18 @@ def load(name: str, /, *, device: str = "cpu") -> Reader:
             remedy=f"affectus.build({name!r}) gives it with random weights; `affectus train` gives it trained ones",
         )
     folder = find(name)
-    held = _stored(folder)
+    _stored(folder)  # a system that is not here is an error for exported readers too
     if (folder / "model.onnx").is_file():
         from affectus.runtime import OnnxReader
 
         return OnnxReader.open(folder)
-    cls, _ = entry(held.system).load(held.variant.partition("/")[2])
-    config = held.configuration(cls.Config)
-    reader = cls.restore(folder, **_parts(config)).to(device)
+    reader = restored(folder).to(device)
     reader.name = name if name.startswith("affectus/") else reader.name
     return reader
+
+
+def restored(folder: Path) -> System:
+    """The system of a checkpoint folder with its weights, in torch; errors as `load`."""
+    held = _stored(folder)
+    cls, _ = entry(held.system).load(held.variant.partition("/")[2])
+    return cls.restore(folder, **_parts(held.configuration(cls.Config)))

@@ -17,8 +17,20 @@ from affectus import build
 from affectus.corpora.base import Loaded, with_gold
 from affectus.corpora.meld import CORPUS
 from affectus.errors import ConfigError, InputError
-from affectus.sample import Dialogue, Item, Sample, flatten
-from affectus.systems.m2fnet import M2FNet, M2FNetConfig
+from affectus.sample import Dialogue, Item, Media, Sample, flatten
+from affectus.systems.m2fnet import (
+    M2FNet,
+    M2FNetConfig,
+    M2FNetExtractor,
+    covariance_loss,
+    margins,
+    pool_faces,
+    triplet_loss,
+    triplets,
+    variance_loss,
+    visual_feature,
+)
+from affectus.testing.learning import learn
 from affectus.training.job import carry_out, load_data
 from affectus.training.recipe import Recipe, parse
 
@@ -106,6 +118,29 @@ def test_the_dialogue_model_is_that_of_the_re_implementation() -> None:
     for found, wanted in (("text", "text_context"), ("audio", "audio_context"), ("1", "fusion_layer_1")):
         torch.testing.assert_close(kept[found][turn], io[wanted][turn], atol=1e-4, rtol=0)
     torch.testing.assert_close(out["meld-7"], io["logits"][turn], atol=1e-4, rtol=0)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("kind", ["unit", "scaled"])
+def test_the_losses_are_those_of_the_formulas(kind: str) -> None:
+    path = REFERENCE / "extractor_losses.safetensors"
+    if not path.is_file():
+        pytest.skip("the reference vectors are not here")
+    given = {k.removeprefix(f"{kind}."): v for k, v in load_file(path).items() if k.startswith(f"{kind}.")}
+    roles = [given[name] for name in ("anchor", "positive", "negative")]
+    near = {"atol": 1e-6, "rtol": 1e-5}
+    alike, unlike = margins((roles[0] - roles[1]).norm(dim=1), (roles[0] - roles[2]).norm(dim=1))
+    torch.testing.assert_close(alike, given["margin_sim"], **near)
+    torch.testing.assert_close(unlike, given["margin_dissim"], **near)
+    torch.testing.assert_close(triplet_loss(*roles), given["raw_loss"], **near)
+    torch.testing.assert_close(triplet_loss(*roles, detach=False, hinge=True), given["raw_loss"].clamp(min=0), **near)
+    for found, name in ((covariance_loss, "covariance_loss"), (variance_loss, "variance_loss")):
+        torch.testing.assert_close(torch.stack([found(z) for z in roles]).sum(), given[name], **near)
+    # The re-implementation adds 1e-6 inside the denominators, which is felt where e^(−4·D_an + 4) is small.
+    distances = [(roles[0] - role).norm(dim=1) for role in roles[1:]]
+    theirs = torch.stack(margins(*distances, 1e-6)).sum(0)
+    torch.testing.assert_close(theirs, given["reimpl_margin_eps1e-6"], **near)
+    torch.testing.assert_close(triplet_loss(*roles, epsilon=1e-6, hinge=True), given["reimpl_relu_loss"], **near)
 
 
 # -- what must hold ----------------------------------------------------------------------------------------------------
@@ -205,6 +240,94 @@ def test_wrong_configurations_and_features_are_named() -> None:
         made(widths={"text": 6}, heads=4)
     with pytest.raises(InputError, match=r"'audio' of '0-0' has shape \(8,\)"):
         logits(made(widths={"audio": 10}), talk(2))
+
+
+# -- extractors --------------------------------------------------------------------------------------------------------
+def test_the_printed_margin_draws_negatives_nearer_and_ours_does_not() -> None:
+    anchor, positive = torch.zeros(1, 3), torch.zeros(1, 3)
+    for detach, sign in ((True, -1), (False, 1)):
+        negative = torch.tensor([[0.8, 0.0, 0.0]], requires_grad=True)
+        triplet_loss(anchor, positive, negative, detach=detach).sum().backward()
+        assert negative.grad is not None
+        assert torch.sign(negative.grad[0, 0]) == sign  # descent goes the other way
+
+
+def test_triplets_have_one_alike_and_one_unlike() -> None:
+    labels = np.array([0, 1, 0, -1, 2, 1, 0])
+    drawn = triplets(labels, np.random.default_rng(0))
+    assert drawn[:, 0].tolist() == [0, 1, 2, 5, 6]  # the third label stands alone, and one is unknown
+    assert (labels[drawn[:, 0]] == labels[drawn[:, 1]]).all()
+    assert (drawn[:, 0] != drawn[:, 1]).all()
+    assert (labels[drawn[:, 0]] != labels[drawn[:, 2]]).all()
+    assert (labels[drawn] >= 0).all()
+    assert triplets(np.zeros(4, int), np.random.default_rng(0)).shape == (0, 3)
+
+
+def test_faces_are_weighed_by_area_and_frames_give_the_highest() -> None:
+    rng = np.random.default_rng(0)
+    faces = rng.standard_normal((3, 5))
+    one = np.full(3, 7.0)
+    np.testing.assert_allclose(pool_faces([faces], [one]), faces.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(pool_faces([faces[:1]], [one[:1]]), faces[0], rtol=1e-6)
+    np.testing.assert_allclose(pool_faces([faces], [np.array([1, 0, 3])]), (faces[0] + 3 * faces[2]) / 4, rtol=1e-6)
+    none = np.zeros((0, 5))
+    both = pool_faces([faces[:1], none, faces[1:2]], [one[:1], one[:0], one[:1]])
+    np.testing.assert_allclose(both, np.maximum(faces[0], faces[1]), rtol=1e-6)
+    assert np.isnan(pool_faces([none, none], [one[:0]] * 2)).all()
+
+
+def test_the_visual_feature_is_scene_and_faces() -> None:
+    scene, face = (build("m2fnet/tiny-visual").eval() for _ in range(2))
+    assert isinstance(scene, M2FNetExtractor)
+    assert isinstance(face, M2FNetExtractor)
+    frames = np.random.default_rng(0).integers(0, 255, (4, 40, 48, 3)).astype(np.uint8)
+    made_ = visual_feature(frames, lambda _: [(4, 6, 20, 30)], scene, face)
+    np.testing.assert_allclose(made_[:8], scene.vectors(frames).max(0), rtol=1e-5)
+    np.testing.assert_allclose(made_[8:], face.vectors(frames[:, 6:30, 4:20]).max(0), atol=1e-5)
+    assert (visual_feature(frames, lambda _: [], scene, face)[8:] == 0).all()
+
+
+def _sounding(n: int, seed: int) -> list[Sample]:
+    """Tones, low and high, with noise: gold follows the pitch."""
+    rng, rate = np.random.default_rng(seed), 16_000
+    time = np.arange(rate // 2) / rate
+    samples = []
+    for i in range(n):
+        wave = np.sin(2 * np.pi * (200, 2000)[i % 2] * time * rng.uniform(0.9, 1.1)) + 0.1 * rng.standard_normal(
+            len(time)
+        )
+        media = Media("audio", array=(0.1 * wave).astype(np.float32), rate=rate)
+        samples.append(Sample(id=f"{seed}-{i}", source=f"t{seed}", item=i, text="oh", media=media))
+    gold = np.zeros((n, 7), np.float32)
+    gold[range(n), np.arange(n) % 2] = 1
+    return with_gold(samples, {"meld-7": gold}, perspective="perceived", by="made", modality="dialogue")
+
+
+def test_the_extractor_draws_like_sounds_together() -> None:
+    system = build("m2fnet/tiny-audio")
+    learn(system, [*_sounding(12, 0)])
+    with torch.no_grad():
+        found = system.eval()(**system.collate([*_sounding(8, 1)]).to("cpu").inputs)["embedding"]
+    near = torch.nn.functional.normalize(found, dim=1)
+    cosine = (near @ near.T).numpy()
+    same = np.arange(8)[:, None] % 2 == np.arange(8) % 2
+    assert cosine[same].mean() > cosine[~same].mean() + 0.5
+
+
+def test_the_extractor_is_a_part_of_the_dialogue_model() -> None:
+    system = build("m2fnet/tiny", audio="m2fnet/tiny-audio").eval()
+    turns = _sounding(3, 0)
+    silent = [turns[0], replace(turns[1], media=None), turns[2]]
+    batch = system.collate([Dialogue(tuple(silent))]).to("cpu")
+    with torch.no_grad():
+        whole, parted = system(**batch.inputs), system.head(**system.encode(**batch.inputs))
+    torch.testing.assert_close(parted, whole)
+    both = [logits(system, Dialogue(tuple(rows))) for rows in (turns, silent)]
+    assert np.abs(both[0] - both[1]).max() > 1e-4
+    mute = [replace(turns[0], text=None), replace(turns[1], text=None, media=None)]
+    assert [list(a.flags) for a in system.read([Dialogue(tuple(mute))])] == [[], ["empty"]]
+    with pytest.raises(ConfigError, match="audio is ''"):
+        M2FNet(M2FNetConfig(widths={"text": 4}), system.audio)
 
 
 # -- training ----------------------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ whose media are not to be had here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -22,12 +23,14 @@ from affectus import backbones
 from affectus.backbones import Backbone
 from affectus.batch import Batch
 from affectus.card import Card
-from affectus.config import Config
+from affectus.config import Config, Ref
 from affectus.errors import ConfigError, InputError
 from affectus.frontends.context import ContextCollate
+from affectus.frontends.mel_image import MELS, RATE, mel_image
 from affectus.frontends.tokens import gold_rows
 from affectus.nn.attention import Attention, Transformer, TransformerLayer
 from affectus.nn.losses import loss_on
+from affectus.nn.resnet import ResNet
 from affectus.readout import read_out
 from affectus.sample import Dialogue, Item, Sample, conversations, flatten
 from affectus.system import System
@@ -67,6 +70,38 @@ class M2FNetTextConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class M2FNetExtractorConfig(Config):
+    """Configuration of `M2FNetExtractor`; the defaults are those of the paper but for how margins are used.
+
+    Args:
+        labels: Scale whose gold tells which items are alike.
+        kind: `audio`: the mel picture of a turn's sound; `visual`: a picture.
+        width: Numbers of the embedding.
+        channels: Of the first stage of the ResNet-18.
+        frames: Columns of a mel picture, 10 ms each.
+        size: Height and width to which pictures are brought.
+        weights: Of the triplet, covariance and variance terms.
+        normalised: Whether distances are between embeddings of length 1.
+        scale: Factor on all distances; 0.5 brings those of normalised embeddings into [0, 1].
+        detach_margin: Whether margins are constants to the gradient. As printed, the margin of dissimilarity grows with
+            the distance of the negative, so that its gradient draws negatives nearer.
+        hinge: Whether a triplet whose loss is below 0 counts as 0.
+    """
+
+    labels: str = "meld-7"
+    kind: Literal["audio", "visual"] = "audio"
+    width: Size = 300
+    channels: Size = 64
+    frames: Size = 400
+    size: Annotated[int, Field(ge=32)] = 112
+    weights: tuple[float, float, float] = (20.0, 5.0, 1.0)
+    normalised: bool = True
+    scale: Annotated[float, Field(gt=0)] = 0.5
+    detach_margin: bool = True
+    hinge: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class M2FNetConfig(Config):
     """Configuration of `M2FNet`; the defaults are those of the paper for MELD.
 
@@ -74,6 +109,7 @@ class M2FNetConfig(Config):
         targets: What is read of each turn.
         widths: Features that arrive ready-made in `Sample.features`: modality → numbers. Any subset of text, audio and
             visual; the first of them in this order asks the questions of the fusion, the others give keys.
+        audio: System that makes the audio feature of a turn's sound, `m2fnet/audio`; empty has none.
         backbone: Reference to a text encoder that reads the text, in place of a text feature; empty has none.
         before: As in `M2FNetTextConfig`.
         after: As in `M2FNetTextConfig`.
@@ -94,6 +130,7 @@ class M2FNetConfig(Config):
 
     targets: tuple[Target, ...] = (MELD,)
     widths: dict[Modality, Size] = field(default_factory=dict)
+    audio: Ref = ""
     backbone: str | Backbone = ""
     before: Count = 1
     after: Count = 1
@@ -189,6 +226,229 @@ class M2FNetText(_ReadsText):
     def forward(self, ids: Tensor, valid: Tensor, content: Tensor) -> dict[str, Tensor]:
         """Logits of each turn, scale name → (turns, k); arguments as `ContextCollate` makes them."""
         return self.head(self.pooled(ids, valid, content).nan_to_num(0.0))
+
+
+# -- stage 1: one vector of a sound or a picture -----------------------------------------------------------------------
+def margins(to_positive: Tensor, to_negative: Tensor, epsilon: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Margins of similarity and of dissimilarity: 1 + 2/e^(4·D_ap) and 1 + 2/e^(−4·D_an + 4) (section 3.2).
+
+    Args:
+        to_positive: Distances of anchors and positives, D_ap.
+        to_negative: Distances of anchors and negatives, D_an.
+        epsilon: Added to both denominators; 1e-6 in the re-implementation.
+    """
+    return 1 + 2 / ((4 * to_positive).exp() + epsilon), 1 + 2 / ((4 - 4 * to_negative).exp() + epsilon)
+
+
+def triplet_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    scale: float = 1.0,
+    detach: bool = True,
+    hinge: bool = False,
+    epsilon: float = 0.0,
+) -> Tensor:
+    """D_ap − (D_an + D_pn)/2 + both margins, of each triplet.
+
+    Args:
+        anchor: (n, f).
+        positive: (n, f), each like its anchor.
+        negative: (n, f), each unlike its anchor.
+        scale: Factor on the Euclidean distances D.
+        detach: Whether the margins are constants to the gradient.
+        hinge: Whether a loss below 0 counts as 0.
+        epsilon: As in `margins`.
+
+    Returns:
+        (n,).
+    """
+    to_positive, to_negative, between = (
+        scale * torch.linalg.vector_norm(a - b, dim=1)
+        for a, b in ((anchor, positive), (anchor, negative), (positive, negative))
+    )
+    alike, unlike = margins(to_positive, to_negative, epsilon)
+    margin = (alike + unlike).detach() if detach else alike + unlike
+    loss = to_positive - (to_negative + between) / 2 + margin
+    return loss.clamp(min=0) if hinge else loss
+
+
+def covariance_loss(z: Tensor) -> Tensor:
+    """Squares of the covariances between features (Bardes et al. 2022, arXiv:2105.04906), unbiased, from (n, f)."""
+    covariance = torch.cov(z.T)
+    return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
+
+
+def variance_loss(z: Tensor, epsilon: float = 1e-6) -> Tensor:
+    """How far features stay below a deviation of 1 (as there), unbiased, from (n, f)."""
+    return (1 - (z.var(0) + epsilon).sqrt()).clamp(min=0).mean()
+
+
+def triplets(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """For each item that has one like it and one unlike it: itself, one like it, one unlike it.
+
+    Args:
+        labels: (n,) class of each item, −1 where unknown.
+        rng: Source of the draws.
+
+    Returns:
+        (m, 3) int64.
+    """
+    found = []
+    for anchor, label in enumerate(labels):
+        alike = np.flatnonzero((labels == label) & (np.arange(len(labels)) != anchor))
+        unlike = np.flatnonzero((labels != label) & (labels >= 0))
+        if label >= 0 and len(alike) and len(unlike):
+            found.append((anchor, rng.choice(alike), rng.choice(unlike)))
+    return np.array(found, np.int64).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class PictureCollate:
+    """Makes pictures of sounds or images, and triplets of those with gold; turns of dialogues are taken one by one.
+
+    `inputs`: `picture` (n, 1, 128, frames) or (n, 3, size, size), in [0, 1]; `there` (n,) bool, False where an item has
+    no such medium. `targets`: `triplets` (m, 3).
+
+    Args:
+        config: Of the extractor.
+    """
+
+    config: M2FNetExtractorConfig
+
+    def __call__(self, items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
+        """Collate samples; without a generator triplets are drawn by a fixed seed, and nothing is augmented."""
+        samples = flatten(items)
+        gold = gold_rows(samples, self.config.labels)
+        targets = {}
+        inputs = self.pictures(samples, rng)
+        if gold is not None:
+            known = ~np.isnan(gold).any(1) & inputs["there"]
+            labels = np.where(known, np.nan_to_num(gold).argmax(1), -1)
+            targets["triplets"] = triplets(labels, rng or np.random.default_rng(0))
+        return Batch(inputs, targets, [s.span for s in samples])
+
+    def pictures(self, samples: Sequence[Sample], rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+        """`inputs` of some samples."""
+        config = self.config
+        heard = config.kind == "audio"
+        out = np.zeros(
+            (len(samples), *((1, MELS, config.frames) if heard else (3, config.size, config.size))), np.float32
+        )
+        there = np.zeros(len(samples), bool)
+        for row, sample in enumerate(samples):
+            kinds = ("audio", "video") if heard else ("image",)
+            if sample.media is None or sample.media.kind not in kinds:
+                continue
+            there[row] = True
+            out[row] = (
+                mel_image(sample.wave(RATE), config.frames, rng) if heard else picture(sample.image(), config.size)
+            )
+        return {"picture": out, "there": there}
+
+
+def picture(image: np.ndarray, size: int) -> np.ndarray:
+    """An RGB picture (h, w, 3) uint8 as (3, size, size) float32 in [0, 1]."""
+    import cv2
+
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).transpose(2, 0, 1).astype(np.float32) / 255
+
+
+class M2FNetExtractor(System):
+    """One vector of a sound or a picture, such that those of one emotion are near each other (section 3.2).
+
+    A ResNet-18 and one linear layer. It gives no readings: its vectors are what `M2FNet` reads, which takes it as a
+    part by name (`audio`), with weights by a recipe's `init`.
+
+    Args:
+        config: Sizes and weights.
+    """
+
+    Config = M2FNetExtractorConfig
+    modality = "dialogue"
+
+    def __init__(self, config: M2FNetExtractorConfig) -> None:
+        super().__init__(config)
+        self.encoder = ResNet(width=config.channels)
+        self.projector = nn.Linear(self.encoder.features, config.width)
+        self.collate: PictureCollate = PictureCollate(config)
+
+    def forward(self, picture: Tensor, there: Tensor) -> dict[str, Tensor]:
+        """`embedding` (n, width), NaN where there is nothing, from what `PictureCollate` makes."""
+        z = self.projector(self.encoder(picture.expand(-1, 3, -1, -1)))
+        return {"embedding": z.masked_fill(~there[:, None], float("nan"))}
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """20 · triplets + 5 · covariance + 1 · variance, the latter two summed over the three roles."""
+        config, z = self.config, outputs["embedding"]
+        chosen = batch.targets.get("triplets")
+        if chosen is None:
+            raise ConfigError(
+                f"the batch has no gold on {config.labels!r}", remedy="check labels and data of the recipe"
+            )
+        if len(chosen) < 2:  # no spread to speak of
+            return {"triplet": z.nan_to_num(0.0).sum() * 0}
+        roles = [z[rows] for rows in chosen.T]
+        near = [F.normalize(role, dim=1) for role in roles] if config.normalised else roles
+        alike = triplet_loss(*near, scale=config.scale, detach=config.detach_margin, hinge=config.hinge).mean()
+        weights = config.weights
+        return {
+            "triplet": weights[0] * alike,
+            "covariance": weights[1] * torch.stack([covariance_loss(role) for role in roles]).sum(),
+            "variance": weights[2] * torch.stack([variance_loss(role) for role in roles]).sum(),
+        }
+
+    @torch.no_grad()
+    def vectors(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """Embeddings (n, width) of RGB pictures (h, w, 3) uint8."""
+        given = np.stack([picture(image, self.config.size) for image in images])
+        there = torch.ones(len(given), dtype=torch.bool)
+        return self.eval()(torch.from_numpy(given), there)["embedding"].numpy()
+
+
+def pool_faces(vectors: Sequence[np.ndarray], areas: Sequence[np.ndarray]) -> np.ndarray:
+    """Faces of some frames as one vector: in each frame their mean by area, then the highest over frames.
+
+    Args:
+        vectors: Of each frame (faces, f).
+        areas: Of each frame (faces,), in any unit; frames without faces do not count.
+
+    Returns:
+        (f,) float32; NaN if no frame has a face.
+    """
+    frames = [np.average(v, axis=0, weights=a) for v, a in zip(vectors, areas, strict=True) if len(a)]
+    if not frames:
+        return np.full(vectors[0].shape[1] if len(vectors) else 0, np.nan, np.float32)
+    return np.max(frames, axis=0).astype(np.float32)
+
+
+Box = tuple[int, int, int, int]
+
+
+def visual_feature(
+    frames: Sequence[np.ndarray],
+    faces: Callable[[np.ndarray], Sequence[Box]],
+    scene: M2FNetExtractor,
+    face: M2FNetExtractor,
+) -> np.ndarray:
+    """What `M2FNet` reads as `visual`: [scene; faces] of successive frames, 15 in the paper.
+
+    Args:
+        frames: Pictures (h, w, 3) uint8.
+        faces: Detector: picture → boxes (left, top, right, bottom) in pixels, within the picture; MTCNN in the paper.
+        scene: Extractor of whole frames, highest value over frames.
+        face: Extractor of faces, pooled by `pool_faces`; zeros where no frame shows one.
+
+    Returns:
+        (width of scene + width of face,) float32.
+    """
+    boxes = [list(faces(frame)) for frame in frames]
+    areas = [np.array([(r - x) * (b - y) for x, y, r, b in found], float) for found in boxes]
+    cut = [[frame[y:b, x:r] for x, y, r, b in found] for frame, found in zip(frames, boxes, strict=True)]
+    empty = np.zeros((0, face.config.width), np.float32)
+    pooled = pool_faces([face.vectors(crops) if crops else empty for crops in cut], areas)
+    return np.concatenate([scene.vectors(frames).max(0), np.nan_to_num(pooled)])
 
 
 # -- stage 2: the dialogue ---------------------------------------------------------------------------------------------
@@ -290,11 +550,13 @@ class DialogueCollate:
         targets: Scales whose gold is collected.
         widths: Ready-made modalities.
         texts: Makes tokens, or None.
+        sounds: Makes pictures of sounds, `picture` and `there`, or None.
     """
 
     targets: tuple[Target, ...]
     widths: tuple[tuple[str, int], ...]
     texts: ContextCollate | None = None
+    sounds: PictureCollate | None = None
 
     def __call__(self, items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
         """Collate dialogues; a sample is a dialogue of one turn."""
@@ -304,9 +566,13 @@ class DialogueCollate:
         if self.texts is not None:
             inputs, notes = self.texts.rows(items)
         inputs |= {name: _features(samples, name, width) for name, width in self.widths}
-        for row, (text, flags) in enumerate(notes):
-            if any(not np.isnan(inputs[name][row]).any() for name, _ in self.widths):
-                notes[row] = (text, tuple(flag for flag in flags if flag != "empty"))
+        known = [~np.isnan(inputs[name]).any(1) for name, _ in self.widths]
+        if self.sounds is not None:
+            inputs |= self.sounds.pictures(samples, rng)
+            known.append(inputs["there"])
+        for row in np.flatnonzero(np.logical_or.reduce(known)) if known else ():
+            text, flags = notes[row]
+            notes[row] = (text, tuple(flag for flag in flags if flag != "empty"))
         lengths = [len(item.turns) if isinstance(item, Dialogue) else 1 for item in items]
         place = np.full((len(lengths), max(lengths, default=0)), -1, np.int64)
         there = np.arange(place.shape[1]) < np.array(lengths)[:, None]
@@ -346,8 +612,11 @@ class M2FNet(_ReadsText):
         "optim": [{"match": "backbone.*", "lr": 1e-5, "weight_decay": 0.01}, {"lr": 5e-4, "weight_decay": 5e-4}],
     }
 
-    def __init__(self, config: M2FNetConfig) -> None:
+    def __init__(self, config: M2FNetConfig, audio: M2FNetExtractor | None = None) -> None:
         super().__init__(config)
+        if bool(config.audio) != (audio is not None) or (config.audio and "audio" in config.widths):
+            raise ConfigError(f"audio is {config.audio!r}", allowed="a system as part, or else a width in widths")
+        self.audio = audio
         reads = bool(config.backbone)
         if reads and "text" in config.widths:
             raise ConfigError("there are both a backbone and a width of text", allowed="one of the two")
@@ -355,6 +624,7 @@ class M2FNet(_ReadsText):
             raise ConfigError(f"past is true and after is {config.after}", allowed="after: 0, which reads no future")
         texts = self._open(config) if reads else None
         widths = dict(config.widths) | ({"text": self.backbone.config.hidden_size} if reads else {})
+        widths |= {"audio": audio.config.width} if audio is not None else {}
         self.names = tuple(name for name in MODALITIES if name in widths)
         if not self.names:
             raise ConfigError("there is no modality", allowed="a backbone, or widths of text, audio or visual")
@@ -362,7 +632,8 @@ class M2FNet(_ReadsText):
         self.encoders = nn.ModuleDict({name: Encoder(widths[name], config) for name in self.names})
         self.fusions = nn.ModuleList(FusionLayer(self.keys, config) for _ in range(config.fusions if self.keys else 0))
         self.classifier = _Classifier(config.width * len(self.names), config.hidden, config.targets, config.dropout)
-        self.collate = DialogueCollate(config.targets, tuple(config.widths.items()), texts)
+        sounds = audio.collate if audio is not None else None
+        self.collate = DialogueCollate(config.targets, tuple(config.widths.items()), texts, sounds)
 
     def forward(
         self,
@@ -374,11 +645,15 @@ class M2FNet(_ReadsText):
         text: Tensor | None = None,
         audio: Tensor | None = None,
         visual: Tensor | None = None,
+        picture: Tensor | None = None,
+        there: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Logits of each turn, scale name → (turns, k), from what `DialogueCollate` makes."""
         given = {"text": text, "audio": audio, "visual": visual}
         if ids is not None and valid is not None and content is not None:
             given["text"] = self.pooled(ids, valid, content)
+        if self.audio is not None and picture is not None and there is not None:
+            given["audio"] = self.audio(picture, there)["embedding"]
         return self._read({name: x for name in self.names if (x := given[name]) is not None}, place, slot)
 
     def encode(self, slot: Tensor, place: Tensor, **given: Tensor) -> dict[str, Tensor]:
@@ -386,6 +661,8 @@ class M2FNet(_ReadsText):
         out = {name: given[name] for name in self.names if name in given}
         if "ids" in given:
             out["text"] = self.pooled(given["ids"], given["valid"], given["content"])
+        if self.audio is not None:
+            out["audio"] = self.audio(given["picture"], given["there"])["embedding"]
         return out | {"start": (slot % place.shape[1] == 0).to(next(iter(out.values())).dtype)}
 
     def head(self, start: Tensor, **streams: Tensor) -> dict[str, Tensor]:
@@ -447,6 +724,10 @@ VARIANTS = {
         dropout=0.5,
     ),
     "text": M2FNetTextConfig(),
+    "audio": M2FNetExtractorConfig(),
+    "visual": M2FNetExtractorConfig(kind="visual"),
+    "tiny-audio": M2FNetExtractorConfig(width=8, channels=4, frames=100),
+    "tiny-visual": M2FNetExtractorConfig(kind="visual", width=8, channels=4, size=32),
     "minilm": M2FNetConfig(
         backbone=Backbone(name="asset:minilm-l6", train=False), before=0, after=0, pooling="mean", max_length=128,
         width=384, inner=768, hidden=384, dropout=0.5,

@@ -27,7 +27,7 @@ from affectus.backbones import half_units
 from affectus.batch import Batch
 from affectus.errors import ConfigError, InputError, require
 from affectus.progress import task
-from affectus.registry import build, entry, load
+from affectus.registry import build, entry, load, restored
 from affectus.system import System
 from affectus.training.calibration import fit_to_held_out
 from affectus.training.folder import RunFolder
@@ -73,7 +73,7 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
     with here.main_process_first():
         folder = RunFolder(out / "run", run, resume=resume or not here.is_main_process)
     if folder.finished:
-        return entry(run.system).load(run.system.partition("/")[2])[0].restore(out)
+        return restored(out)
     set_seed(run.seed)
     system = build(run.system, **run.config)
     for source, patterns in run.init.items():
@@ -208,7 +208,7 @@ def descend(system: System, run: Run, data: Data, folder: RunFolder) -> None:
         folder.draw()
     accelerator.wait_for_everyone()
     if run.select == "best" and (folder.path / "best").is_dir():
-        system.load_state_dict(type(system).restore(folder.path / "best").state_dict())
+        system.load_state_dict(restored(folder.path / "best").state_dict())
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         shutil.rmtree(folder.path / "best", ignore_errors=True)
