@@ -36,7 +36,7 @@ CORPORA: dict[str, tuple[str, Any, str]] = {
 RATE = 16_000
 PITCH = COLUMN["F0semitoneFrom27.5Hz"]
 BARS = {True: 0.98, False: 0.95}  # descriptors of all frames, of voiced frames
-STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)  # C of the SVM, chosen within the folds
+STRENGTHS = (0.001, 0.01, 0.1)  # C of the SVM, chosen within the folds
 ROUNDS = 9
 
 

@@ -2,7 +2,7 @@
 
 Eyben et al. 2016, "The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for Voice Research and Affective Computing",
 IEEE Transactions on Affective Computing 7(2). Written from the publication; columns, units and conventions are those
-that `opensmile` prints, so that either can stand for the other. How close they are: docs/explanation/egemaps.md.
+that `opensmile` prints, so that either can stand for the other. How close they are: docs/how-to/egemaps.md.
 
     from affectus.frontends.prosody import egemaps
 
