@@ -45,9 +45,20 @@ def _autocorrelation(spectra: np.ndarray) -> np.ndarray:
     kept = np.zeros((len(spectra), _SIZE // 2 + 1), np.complex64)
     kept[:, :_BINS] = spectra[:, :_BINS]
     kept[:, 0] *= 2
-    wave = fft.irfft(kept, _SIZE)[:, :_SAMPLES]
-    power = np.abs(fft.rfft(wave, 2 * _SIZE)) ** 2
-    return fft.irfft(power)[:, : ORDER + 1].astype(np.float64)
+    return _lags(fft.irfft(kept, _SIZE)[:, :_SAMPLES])
+
+
+@njit(cache=True, fastmath={"reassoc"})
+def _lags(waves):  # type: ignore[no-untyped-def]
+    out = np.zeros((len(waves), ORDER + 1))
+    for t in range(len(waves)):
+        wave = waves[t]
+        for lag in range(ORDER + 1):
+            total = 0.0
+            for i in range(len(wave) - lag):
+                total += wave[i] * wave[i + lag]
+            out[t, lag] = total
+    return out
 
 
 @njit(cache=True)

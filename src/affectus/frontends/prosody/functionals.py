@@ -7,6 +7,7 @@ A mean or deviation of no frame at all is 0, as openSMILE prints it; `egemaps.fu
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from affectus.frontends.prosody.frames import HOP, LONG, RATE, SHORT
 from affectus.frontends.prosody.names import CEPSTRUM, COLUMN, FUNCTIONALS, PLAIN, SPLIT
@@ -83,26 +84,28 @@ def _slopes(values: np.ndarray) -> list[float]:
     return out
 
 
-def _turns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@njit(cache=True)
+def _turns(values):  # type: ignore[no-untyped-def]
     """Frames of peaks and of dips; between them the contour moves by a tenth of its range at least."""
     least = _TURN * (values.max() - values.min())
-    peaks, dips = [], []
+    found = np.zeros((2, len(values)), np.int64)
+    count = np.zeros(2, np.int64)
     high = low = 0
     rising, falling = True, True  # which movements may be going on; both at the start
-    for i, value in enumerate(values):
-        if value > values[high]:
+    for i in range(len(values)):
+        if values[i] > values[high]:
             high = i
-        if value < values[low]:
+        if values[i] < values[low]:
             low = i
-        if rising and values[high] - value > least:
-            peaks.append(high)
-            rising, falling = False, True
+        peak = rising and values[high] - values[i] > least
+        dip = not peak and falling and values[i] - values[low] > least
+        if peak or dip:
+            kind = 0 if peak else 1
+            found[kind, count[kind]] = high if peak else low
+            count[kind] += 1
+            rising, falling = dip, peak
             high = low = i
-        elif falling and value - values[low] > least:
-            dips.append(low)
-            rising, falling = True, False
-            high = low = i
-    return np.asarray(peaks, np.int64), np.asarray(dips, np.int64)
+    return found[0, : count[0]], found[1, : count[1]]
 
 
 def _segments(voiced: np.ndarray) -> list[float]:

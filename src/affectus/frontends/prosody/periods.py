@@ -79,9 +79,13 @@ def _follow(wave, origin, first, pitch, state):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _next(wave, at, shortest, longest):  # type: ignore[no-untyped-def]
     """Length of the period that begins at a sample, and its correlation with the next; 0 where there is no peak."""
+    sums, squares = _running(wave[at : at + 2 * longest + 3])
     best, top, left, middle = 0.0, 0.0, 0.0, 0.0
     for lag in range(shortest - 1, longest + 2):
-        right = _correlation(wave, at, lag)
+        a, b = sums[lag], sums[2 * lag] - sums[lag]
+        aa, bb = squares[lag] - a * a / lag, squares[2 * lag] - squares[lag] - b * b / lag
+        product = _product(wave[at : at + lag], wave[at + lag : at + 2 * lag])
+        right = (product - a * b / lag) / np.sqrt(max(aa * bb, _TINY))
         if lag > shortest and middle > left and middle > right and middle > top:
             top = middle
             best = lag - 1 + 0.5 * (left - right) / (left - 2 * middle + right)
@@ -90,14 +94,21 @@ def _next(wave, at, shortest, longest):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _correlation(wave, at, lag):  # type: ignore[no-untyped-def]
-    """Correlation of a stretch with the next one of the same length."""
-    a, b, aa, bb, ab = 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(at, at + lag):
-        x, y = wave[i], wave[i + lag]
-        a, b = a + x, b + y
-        aa, bb, ab = aa + x * x, bb + y * y, ab + x * y
-    return (ab - a * b / lag) / np.sqrt((aa - a * a / lag) * (bb - b * b / lag) + _TINY)
+def _running(wave):  # type: ignore[no-untyped-def]
+    """Sums and sums of squares of the first 0, 1, 2, … samples."""
+    sums, squares = np.zeros(len(wave) + 1), np.zeros(len(wave) + 1)
+    for i in range(len(wave)):
+        sums[i + 1] = sums[i] + wave[i]
+        squares[i + 1] = squares[i] + wave[i] * wave[i]
+    return sums, squares
+
+
+@njit(cache=True, fastmath={"reassoc"})
+def _product(here, there):  # type: ignore[no-untyped-def]
+    total = np.float32(0)
+    for i in range(len(here)):
+        total += here[i] * there[i]
+    return total
 
 
 @njit(cache=True)
