@@ -4,8 +4,8 @@
     python benchmarks/dawn_ser.py tune --cache CACHE       # one layer of three trained; done folds are kept
     python benchmarks/dawn_ser.py report --cache CACHE     # heads, comparison, the dated result
 
-Leave-one-speaker-out on EMO-DB (4 classes, 10 actors) and RAVDESS speech (8 classes, 8 actors). The settings of Dawn-
-SER are the same for all folds and both corpora; frozen heads are trained from three seeds, whose logits are averaged.
+Leave-one-speaker-out on EMO-DB (4 classes, 10 actors) and RAVDESS speech (8 classes, 8 actors). The settings of
+Dawn-SER are the same for all folds and both corpora; frozen heads are trained from three seeds, whose logits are averaged.
 The opponent is voice-head, of which the shipped reader is one: on EMO-DB by its nested protocol, with the choices of
 the inner folds in its dated result, elsewhere with the setting that is shipped. On EMO-DB all learn from each
 recording and a copy in random conditions; on RAVDESS, and where a layer is trained, from recordings alone. A layer is
@@ -306,7 +306,7 @@ def across(cache: Path, learned: str, asked: str) -> tuple[np.ndarray, dict[str,
     train, _ = opponent_rows(cache, learned)
     clean = opponent_rows(cache, asked)[1].where(known)
     theirs = opponent_fit(train, clean, *SHIPPED, len(names[learned]))[:, columns]
-    found = {"dawn-ser, frozen, mixture of layers": ours.argmax(1), "voice-head": theirs.argmax(1)}
+    found = {"voice-head": theirs.argmax(1), f"dawn-ser, frozen, {MIXED}": ours.argmax(1)}
     return truth, found, other.speaker[known]
 
 
