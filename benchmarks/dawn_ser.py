@@ -5,13 +5,13 @@
     python benchmarks/dawn_ser.py report --cache CACHE     # heads, comparison, the dated result
 
 Leave-one-speaker-out on EMO-DB (4 classes, 10 actors) and RAVDESS speech (8 classes, 8 actors). The settings of
-Dawn-SER are the same for all folds and both corpora; frozen heads are trained from three seeds, whose logits are averaged.
-The opponent is voice-head, of which the shipped reader is one: on EMO-DB by its nested protocol, with the choices of
-the inner folds in its dated result, elsewhere with the setting that is shipped. On EMO-DB all learn from each
-recording and a copy in random conditions; on RAVDESS, and where a layer is trained, from recordings alone. A layer is
-trained in five folds of two speakers, after a head on the frozen layer; the fourth layer is left out. Across corpora
-both learn from all of one and are asked about the four shared classes of the other. Differences are paired with the
-opponent; intervals resample speakers.
+Dawn-SER are the same for all folds and both corpora; frozen heads are trained from three seeds, whose logits are
+averaged. The opponent is voice-head, of which the shipped reader is one: on EMO-DB by its nested protocol, with the
+choices of the inner folds in its dated result, elsewhere with the setting that is shipped. On EMO-DB all learn from
+each recording and a copy in random conditions; on RAVDESS, and where a layer is trained, from recordings alone. A
+layer is trained in five folds of two speakers, after a head on the frozen layer; the fourth layer is left out. Across
+corpora both learn from all of one and are asked about the four shared classes of the other. Differences are paired
+with the opponent; intervals resample speakers.
 """
 
 from __future__ import annotations
