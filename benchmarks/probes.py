@@ -34,7 +34,7 @@ from record import Record
 NAME = "affectus/voice-embedded"
 FOLDERS = {"emodb": "emodb", "ravdess": "ravdess-speech"}
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
-ITEMS = {"robustness": 120, "fairness": 0, "efficiency": 100}  # drawn for the probes that read an item many times
+ITEMS = {"robustness": 120, "fairness": 0, "efficiency": 60}  # drawn for the probes that read an item many times
 SEED = 0
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from affectus.evaluation.probes.finding import Finding, Section, Table, ranged, signed
-from affectus.evaluation.probes.material import AT_ONCE, RATE, Material, sounding
+from affectus.evaluation.probes.material import AT_ONCE, RATE, Material, refused, sounding
 from affectus.evaluation.probes.pictures import Dot, dots, sign
 from affectus.evaluation.probes.smaller import Swap, cut, in_8_bits, layers, megabytes, swapped
 from affectus.progress import task
@@ -71,7 +71,7 @@ def efficiency(of: Material) -> Finding:
 
 def _finding(of: Material, variants: list[Variant], seconds: float, threads: int) -> Finding:
     answered = [of.answers(Timeline.concat(variant.readings)) for variant in variants]
-    whole, rows = answered[0], []
+    whole, declined, rows = answered[0], refused(Timeline.concat(variants[0].readings)), []
     for variant, given in zip(variants, answered, strict=True):
         value, gap = of.value(given), of.gap(given, whole)
         rows.append(
@@ -146,8 +146,11 @@ def _finding(of: Material, variants: list[Variant], seconds: float, threads: int
                 tables=[_table(figure, rows)],
             )
         ],
-        remarks=of.remarks,
-        values={"figure": of.figure.key, "seconds": seconds, "threads": threads, "rows": rows},
+        remarks=[
+            *of.remarks,
+            f"The reader refused {declined:.1%} of the items; all figures count their scores.",
+        ],
+        values={"figure": of.figure.key, "seconds": seconds, "refused": declined, "threads": threads, "rows": rows},
     )
 
 

@@ -12,7 +12,7 @@ from affectus.errors import InputError
 from affectus.evaluation.answers import LABELS, Answers
 from affectus.evaluation.intervals import Difference, percentiles, resampled
 from affectus.evaluation.probes.finding import Finding, Section, Table, ranged, signed
-from affectus.evaluation.probes.material import AT_ONCE, Material
+from affectus.evaluation.probes.material import AT_ONCE, Material, refused
 from affectus.evaluation.probes.people import PERMUTATIONS, Spread, spread
 from affectus.evaluation.probes.pictures import Dot, dots, sign
 from affectus.evaluation.subgroups import Subgroup, subgroups
@@ -37,11 +37,11 @@ def fairness(of: Material) -> Finding:
         for at in range(0, len(of.samples), AT_ONCE):
             parts.append(of.reader.read(of.samples[at : at + AT_ONCE]))
             advance(len(of.samples[at : at + AT_ONCE]))
-    given = of.answers(Timeline.concat(parts))
-    return _finding(of, given, names)
+    reading = Timeline.concat(parts)
+    return _finding(of, of.answers(reading), names, refused(reading))
 
 
-def _finding(of: Material, given: Answers, names: list[str]) -> Finding:
+def _finding(of: Material, given: Answers, names: list[str], declined: float) -> Finding:
     merit, meaning, strata = _merit(of, given)
     found = spread(merit, names, seed=of.seed, strata=strata)
     by_sex, leaning = _sexes(of, given, names)
@@ -59,6 +59,7 @@ def _finding(of: Material, given: Answers, names: list[str]) -> Finding:
         f"{len(found.people)} speakers can't stand for people at large: a difference between groups of so few is a "
         "difference between these people."
     )
+    remarks.append(f"The reader refused {declined:.1%} of the items; all figures count their scores.")
     return Finding(
         probe="fairness",
         title="Different people",
@@ -78,6 +79,7 @@ def _finding(of: Material, given: Answers, names: list[str]) -> Finding:
         values={
             "figure": of.figure.key,
             "all": vars(whole),
+            "refused": declined,
             "sex": [asdict(group) for group in by_sex],
             "leaning": leaning,
             "spread": asdict(found),

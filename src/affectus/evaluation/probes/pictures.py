@@ -81,8 +81,9 @@ def dots(
     parts.append(tag("text", across, x=(GUTTER + MIDDLE) / 2, y=below, class_="axis-name middle"))
     if bars:
         parts.append(tag("text", bars, x=(BAR + END) / 2, y=below, class_="axis-name middle"))
-    box = f"0 0 {WIDTH if bars else MIDDLE + 40} {below + 10:.0f}"
-    return tag("svg", *parts, *body, viewBox=box, class_="dots", role="img", aria_label=label)
+    wide = WIDTH if bars else MIDDLE + 40
+    box, style = f"0 0 {wide} {below + 10:.0f}", f"max-width: {wide}px"
+    return tag("svg", *parts, *body, viewBox=box, style=style, class_="dots", role="img", aria_label=label)
 
 
 def _row(row: Dot, middle: float, place: Callable[[float], float], longest: float, digits: int) -> list[Markup]:

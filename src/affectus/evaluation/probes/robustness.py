@@ -95,7 +95,16 @@ def _finding(of: Material, reading: Timeline, rows: list[dict[str, Any]]) -> Fin
         label=f"{figure} in changed sound",
     )
     table = Table(
-        columns=("what", "how far", figure, "against the original", "score change", "other answer", "refused"),
+        columns=(
+            "what",
+            "how far",
+            figure,
+            "against the original",
+            "score change",
+            "other answer",
+            "refused",
+            "no answer",
+        ),
         rows=[
             (
                 row["family"],
@@ -105,6 +114,7 @@ def _finding(of: Material, reading: Timeline, rows: list[dict[str, Any]]) -> Fin
                 row["score_change"],
                 row["other_answer"],
                 row["refused"],
+                row["silent"],
             )
             for row in rows
         ],
@@ -143,7 +153,8 @@ def _finding(of: Material, reading: Timeline, rows: list[dict[str, Any]]) -> Fin
             Section(
                 title="What each change does",
                 told="The speech is the same in every row, so an answer that moves follows the recording and not "
-                "the speaker. Differences are paired with the reading of the sound as it is.",
+                "the speaker. No answer, as to silence, counts as a wrong one. Differences are paired with the reading "
+                "of the sound as it is.",
                 picture=picture,
                 key=key,
                 tables=[table],
