@@ -181,12 +181,14 @@ def _speakers(of: Material, given: Answers, names: list[str]) -> Section:
         if of.draws.count and not np.isnan(value):
             with suppress(InputError):  # undefined in too many resamples
                 low, high = percentiles(resampled(of.figure.metric, *parts, n=of.draws.count, seed=of.seed))
+            if low == high:  # all right or all wrong: drawing them again says nothing
+                low = high = np.nan
         rows.append((name, int(inside.sum()), value, low, high))
     rows.sort(key=lambda row: row[2])
     return Section(
         title="Each speaker",
         told=f"{of.figure.title} on the recordings of one speaker; the interval draws these recordings, so it tells "
-        "how little so few of them say.",
+        "how little so few of them say. Where all answers are right there is nothing to draw, and no interval.",
         picture=dots(
             [Dot(name=f"{name} ({n})", value=value, low=low, high=high) for name, n, value, low, high in rows],
             of.figure.title,
