@@ -34,6 +34,10 @@ SPEED: dict[str, tuple[str, ...]] = {
     "startup": ("start", "warm s", "cold s"),
 }
 """Name of a benchmark → the columns of its first table that the README shows."""
+VOICES: dict[str, tuple[str, ...]] = {
+    "anonymisation": ("data", "voice", "EER ignorant", "EER lazy-informed", "UAR moments", "UAR functionals", "WER"),
+}
+"""The same for changed voices."""
 
 
 def readers() -> str:
@@ -52,9 +56,18 @@ def readers() -> str:
 
 
 def speed() -> str:
-    """The chosen benchmark tables, each with machine and date."""
+    """The chosen benchmark tables of speed, each with machine and date."""
+    return _tables(SPEED) or "No speed has been measured in this copy."
+
+
+def voices() -> str:
+    """What changed voices hide and keep."""
+    return _tables(VOICES) or "Changed voices have not been measured in this copy."
+
+
+def _tables(chosen: dict[str, tuple[str, ...]]) -> str:
     parts = []
-    for name, columns in SPEED.items():
+    for name, columns in chosen.items():
         page = newest(name)
         if page is None:
             continue
@@ -63,7 +76,7 @@ def speed() -> str:
         lines = [f"**{title}** ({_machine(page)})", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         lines += [f"| {' | '.join(row[place] for place in places)} |" for row in rows]
         parts.append("\n".join(lines))
-    return "\n\n".join(parts) or "No speed has been measured in this copy."
+    return "\n\n".join(parts)
 
 
 def newest(name: str) -> Path | None:
@@ -91,7 +104,7 @@ def _machine(page: Path) -> str:
     return ", ".join(str(p) for p in [*parts, f"load {load[0]:.0f}" if load else None] if p)
 
 
-TABLES: dict[str, Callable[[], str]] = {"readers": readers, "speed": speed}
+TABLES: dict[str, Callable[[], str]] = {"readers": readers, "speed": speed, "voices": voices}
 
 
 def refreshed(text: str) -> str:
