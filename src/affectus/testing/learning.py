@@ -82,11 +82,11 @@ def error_learned(system: System, items: list[Item], asked: list[Item]) -> float
 
 
 @lru_cache(maxsize=1)
-def error_whole(cls: Hashable, name: str, modality: str) -> float:
+def error_whole(kind: Hashable, name: str, modality: str) -> float:
     """Error of a system as it is on the made-up items; several checks compare with it, so it is kept.
 
     Args:
-        cls: The system's class, without which a changed one of the same name would be taken for it.
+        kind: The system's class, without which a changed one of the same name would be taken for it.
         name: `system/variant`.
         modality: Of the items.
     """
