@@ -282,12 +282,23 @@ def expectations(
 @njit(cache=True)
 def _best(x: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
     """out[c] = max_b (x[b] + table[b, c])."""
-    out[:] = -np.inf
-    for b in range(len(x)):
+    for c in range(len(out)):
+        out[c] = x[0] + table[0, c]
+    for b in range(1, len(x)):
         for c in range(len(out)):
             value = x[b] + table[b, c]
             if value > out[c]:
                 out[c] = value
+
+
+@njit(cache=True)
+def _which(x: np.ndarray, table: np.ndarray, c: int) -> int:
+    """The first b with the highest x[b] + table[b, c]."""
+    found, highest = 0, x[0] + table[0, c]
+    for b in range(1, len(x)):
+        if x[b] + table[b, c] > highest:
+            found, highest = b, x[b] + table[b, c]
+    return found
 
 
 @njit(cache=True)
@@ -341,9 +352,9 @@ def best_paths(
             if i == 0:
                 break
             if steps[row, i] == SAME:
-                b = int((scores[i - 1, a] + own[:, b]).argmax())
+                b = _which(scores[i - 1, a], own, b)
             elif steps[row, i] == BACK:
-                a, b = int((scores[i - 1, :, a] + own[:, b]).argmax()), a
+                a, b = _which(scores[i - 1, :, a].copy(), own, b), a
             else:
                 a, b = int(scores[i - 1, : width[i - 1], a].argmax()), a
     return paths
