@@ -376,7 +376,7 @@ class EmotionIC(System):
         "batch": 16,
         "cache": True,
         "select": "best",
-        "optim": [{"match": "backbone.*", "lr": 0}, {"match": "crf.*", "lr": 7e-3}, {"lr": 3e-4, "weight_decay": 0.01}],
+        "optim": [{"match": "crf.*", "lr": 7e-3}, {"lr": 3e-4, "weight_decay": 0.01}],
     }
 
     def __init__(self, config: EmotionICConfig) -> None:
