@@ -13,6 +13,7 @@ from affectus.frontends.prosody.frames import HOP, RATE
 
 HISTORY = 2048  # samples before a frame that may be looked at
 _RANGE = 0.1  # of a period, in which its length is searched
+_MARGIN = 2  # samples that a period needs beyond the longest
 _TINY = 1e-12
 _ALIKE = 0.5  # correlation below which two stretches are not two periods
 
@@ -49,16 +50,19 @@ def _follow(wave, origin, first, pitch, state):  # type: ignore[no-untyped-def]
             state[0] = -1.0
             continue
         period = RATE / pitch[t]
-        shortest, longest = int(np.ceil((1 - _RANGE) * period)), int(np.floor((1 + _RANGE) * period))
+        shortest, longest = int((1 - _RANGE) * period), int((1 + _RANGE) * period)
         begin = (first + t) * HOP
-        if state[0] < max(0, begin - HISTORY // 2):
+        onset = state[0] < max(0, begin - HISTORY // 2)
+        if onset:
             state[0], state[1] = begin, 0.0
+        once = onset or state[0] < begin - 1
         count, length_sum, steps, pairs = 0, 0.0, 0.0, 0
         height_sum, height_steps = 0.0, 0.0
-        while state[0] + 2 * longest <= begin + HOP:
+        while once or state[0] + 2 * (longest + _MARGIN) <= begin + HOP:
+            once = False
             at = int(state[0]) - origin
-            length, alike = _next(wave, at, shortest, longest)
-            whole = round(length) if length > 0 else round(period)
+            lag, length, alike = _next(wave, at, shortest, longest)
+            whole = lag if lag > 0 else round(period)
             state[0] += whole
             if alike < _ALIKE:
                 continue
@@ -69,7 +73,7 @@ def _follow(wave, origin, first, pitch, state):  # type: ignore[no-untyped-def]
             length_sum, count = length_sum + length, count + 1
             state[1] = length
         if pairs:
-            state[2] = steps / pairs / (length_sum / count)
+            state[2] = min(1.0, steps / pairs / (length_sum / count))
         if height_sum > 0:
             state[3] = 20 * np.log10(1 + height_steps / height_sum)
         out[t, 0], out[t, 1] = state[2], state[3]
@@ -78,19 +82,23 @@ def _follow(wave, origin, first, pitch, state):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _next(wave, at, shortest, longest):  # type: ignore[no-untyped-def]
-    """Length of the period that begins at a sample, and its correlation with the next; 0 where there is no peak."""
-    sums, squares = _running(wave[at : at + 2 * longest + 3])
-    best, top, left, middle = 0.0, 0.0, 0.0, 0.0
-    for lag in range(shortest - 1, longest + 2):
+    """Lag and length of the period that begins at a sample, and its correlation with the next; 0 without a peak.
+
+    A peak is looked for between both ends of the range and laid through by a parabola.
+    """
+    sums, squares = _running(wave[at : at + 2 * longest])
+    best, length, alike, top, left, middle = 0, 0.0, 0.0, -1.0, 0.0, 0.0
+    for lag in range(shortest, longest + 1):
         a, b = sums[lag], sums[2 * lag] - sums[lag]
         aa, bb = squares[lag] - a * a / lag, squares[2 * lag] - squares[lag] - b * b / lag
         product = _product(wave[at : at + lag], wave[at + lag : at + 2 * lag])
         right = (product - a * b / lag) / np.sqrt(max(aa * bb, _TINY))
-        if lag > shortest and middle > left and middle > right and middle > top:
-            top = middle
-            best = lag - 1 + 0.5 * (left - right) / (left - 2 * middle + right)
+        if lag > shortest + 1 and middle > left and middle > right and middle > top:
+            top, best = middle, lag - 1
+            shift = 0.5 * (left - right) / (left - 2 * middle + right)
+            length, alike = best + shift, middle - 0.25 * (left - right) * shift
         left, middle = middle, right
-    return best, top
+    return best, length, alike
 
 
 @njit(cache=True)
@@ -113,4 +121,6 @@ def _product(here, there):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _height(wave):  # type: ignore[no-untyped-def]
-    return float(wave.max() - wave.min())
+    """From the lowest to the highest sample between both ends; an end is no peak."""
+    inside = wave[1:-1]
+    return float(inside.max() - inside.min())
