@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from affectus.errors import InputError
 from affectus.frontends.prosody import egemaps
 from affectus.frontends.prosody.formants import resonances
-from affectus.frontends.prosody.frames import SHORT, SHORT_BIN, cut, short_spectra
+from affectus.frontends.prosody.frames import HOP, SHORT, SHORT_BIN, cut, short_spectra
 from affectus.frontends.prosody.index import save
 from affectus.frontends.prosody.names import COLUMN, DESCRIPTORS, FUNCTIONALS
+from affectus.frontends.prosody.periods import Periods
 from affectus.frontends.prosody.spectral import slope
 from affectus.frontends.prosody.stream import Stream
 
@@ -130,6 +131,20 @@ def test_known_jitter_is_measured_and_none_is_zero():
     truth = np.abs(np.diff(lengths)).mean() / lengths.mean()
     assert found.mean() == pytest.approx(truth, rel=0.15)
     assert np.median(column(pulses(np.full(180, 100), np.ones(180)), "jitterLocal")[20:-20]) < 1e-3
+
+
+def test_an_onset_has_a_period_even_where_two_outlast_the_step():
+    wave = pulses(np.full(20, 200), np.tile([1.0, 0.8], 10))[190:]
+    found = Periods().push(wave, 0, 0, np.full(4, RATE / 200))
+    assert found[0, 1] == pytest.approx(20 * np.log10(1 + 0.2 / 0.9), abs=0.1)
+    assert found[0, 0] == 0  # one period has no other to differ from
+
+
+def test_jitter_of_a_jump_of_an_octave_is_at_most_one():
+    wave = pulses([240] * 8 + [90] * 20, np.ones(28))[230:]
+    pitch = np.where(np.arange(18) * HOP < 7 * 240, RATE / 240, RATE / 90)
+    jitter = Periods().push(wave, 0, 0, pitch)[:, 0]
+    assert jitter.max() == 1
 
 
 def test_known_shimmer_is_measured_and_none_is_zero():

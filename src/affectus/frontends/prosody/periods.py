@@ -1,7 +1,9 @@
 """Jitter and shimmer: how much consecutive periods of the voice differ in length and height (Eyben et al. 2016).
 
 Periods are followed through the wave one after the other: the next one begins where the wave resembles the present one
-most, within a tenth of the period that the pitch tells.
+most, within a tenth of the period that the pitch tells. A frame takes those that fit before its end together with the
+next, and at least one at an onset or where the one before has left samples over. How openSMILE's output behaves on real
+and synthetic sound decided what the paper leaves open.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ class Periods:
             pitch: (t,) Hz, 0 where unvoiced.
 
         Returns:
-            (t, 2): mean difference of consecutive period lengths over the mean length; 20 · lg (1 + mean difference of
-            consecutive peak-to-peak heights over the mean height), dB. A frame without a new pair keeps what was.
+            (t, 2): mean difference of consecutive period lengths over the mean length, at most 1; 20 · lg (1 + mean
+            difference of consecutive peak-to-peak heights over the mean height), dB. A frame without a new pair keeps
+            what was.
         """
         return _follow(wave, origin, first, pitch, self._state)
 
