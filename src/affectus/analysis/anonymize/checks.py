@@ -11,8 +11,8 @@ from affectus.frontends.speech import Segment, Speakers, SpeechDetector, Voice, 
 
 RATE = 16_000  # Hz
 MOVED = 0.75
-"""Cosine of the voice prints before and after, above which a verifier would still take them for one speaker: about
-where GE2E's false acceptances and rejections balance on unchanged recordings of EMO-DB and RAVDESS."""
+"""Cosine of the voice prints of a stretch of speech before and after, above which a verifier would still take them for
+one speaker: about where GE2E's false acceptances and rejections balance on unchanged sentences of EMO-DB and RAVDESS."""
 _SILENT = 1e-4  # peak
 _FULL = 0.999  # of full scale
 _SAME = 1e-3  # root mean square of the difference, as a share of the input's
@@ -21,16 +21,16 @@ _HEARD = 0.4  # seconds of speech that a voice print needs
 
 
 class Ears(VoiceEncoder):
-    """A voice encoder that also keeps the sum of what it heard."""
+    """A voice encoder that also keeps the sum of the prints that it heard last."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = np.zeros(256)
+        self.last = np.zeros(256)
 
     def voice(self, wave: np.ndarray, hop: float = 0.4) -> Voice:
         """See `VoiceEncoder.voice`."""
         heard = super().voice(wave, hop)
-        self.total += heard.prints.sum(0)
+        self.last = heard.prints.sum(0, dtype=np.float64)
         return heard
 
 
@@ -48,6 +48,7 @@ class Check:
     difference: float = 0.0
     samples: int = 0
     given: int = 0
+    likeness: list[tuple[float, float]] = field(default_factory=list)
     _detector: SpeechDetector = field(default_factory=SpeechDetector)
     _before: Ears = field(default_factory=Ears)
     _after: Ears = field(default_factory=Ears)
@@ -75,12 +76,21 @@ class Check:
             self._speakers.add(placed, wave)
             self._after.voice(after[first : first + len(wave)])
             self.spoken += segment.seconds
+            lengths = np.linalg.norm(self._before.last) * np.linalg.norm(self._after.last)
+            if lengths > 0:
+                self.likeness.append((float(self._before.last @ self._after.last / lengths), segment.seconds))
 
     @property
     def similarity(self) -> float:
-        """Cosine of the mean voice prints of the speech before and after; NaN where nothing could be heard."""
-        lengths = np.linalg.norm(self._before.total) * np.linalg.norm(self._after.total)
-        return float(self._before.total @ self._after.total / lengths) if lengths > 0 else float("nan")
+        """Cosine of the voice prints before and after, mean over the stretches of speech by length; NaN without any.
+
+        Prints of a whole recording would be alike however it was changed: over minutes and several voices they come
+        near to what all speech has in common.
+        """
+        if not self.likeness:
+            return float("nan")
+        cosines, seconds = zip(*self.likeness, strict=True)
+        return float(np.average(cosines, weights=seconds))
 
     @property
     def moved(self) -> bool:

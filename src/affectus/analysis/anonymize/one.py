@@ -125,7 +125,7 @@ def _moved(
         check = Check()
         held.seek(0)
         held.truncate()
-        for before, after in _pairs(source, anonymizer, first + at, faults):
+        for before, after in _pairs(source, anonymizer, (first, at), faults):
             check.hear(before, after)
             held.write(_to_pcm(after).tobytes())
             if at == 0:
@@ -136,7 +136,9 @@ def _moved(
     return check, faults, at + 1
 
 
-def _pairs(source: Path, anonymizer: Any, seed: int, faults: list[Fault]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _pairs(
+    source: Path, anonymizer: Any, seed: tuple[int, int], faults: list[Fault]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Original and changed sound in step, a stretch at a time."""
     waiting: list[np.ndarray] = []
 
