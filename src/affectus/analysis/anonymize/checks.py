@@ -12,7 +12,7 @@ from affectus.frontends.speech import Segment, Speakers, SpeechDetector, Voice, 
 RATE = 16_000  # Hz
 MOVED = 0.75
 """Cosine of the voice prints of a stretch of speech before and after, above which a verifier would still take them for
-one speaker: about where GE2E's false acceptances and rejections balance on unchanged sentences of EMO-DB and RAVDESS."""
+one speaker: about where GE2E's false acceptances and rejections balance on unchanged EMO-DB and RAVDESS."""
 _SILENT = 1e-4  # peak
 _FULL = 0.999  # of full scale
 _SAME = 1e-3  # root mean square of the difference, as a share of the input's
