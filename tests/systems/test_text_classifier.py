@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectus.errors import ConfigError
+from affectus.nn.losses import loss_on
 from affectus.registry import build
 from affectus.sample import Sample
-from affectus.systems.text_classifier import loss_on
 from affectus.taxonomy import Target
 
 SYSTEM = build("text-classifier/tiny").eval()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from affectus.errors import ConfigError
+from affectus.taxonomy import scale
 
 
 def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
@@ -26,6 +31,23 @@ def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
     else:
         each = (logits - filled).square()
     return each[known].mean() if known.any() else logits.sum() * 0
+
+
+def losses_on(outputs: Mapping[str, Tensor], gold: Mapping[str, Tensor], scales: Sequence[str]) -> dict[str, Tensor]:
+    """`loss_on` of each scale that has gold, by the kind of the scale.
+
+    Args:
+        outputs: Scale name → (b, k) logits.
+        gold: Scale name → (b, k) scores.
+        scales: What is learned.
+
+    Raises:
+        ConfigError: If there is gold for none of them.
+    """
+    terms = {name: loss_on(outputs[name], gold[name], scale(name).kind) for name in scales if name in gold}
+    if not terms:
+        raise ConfigError("the batch has gold for none of the targets", allowed=", ".join(scales))
+    return terms
 
 
 def concordance(predicted: Tensor, gold: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError
 from affectus.frontends.hearing import RATE, Heard, gold_of, hear, placed, sound
 from affectus.frontends.streaming import Streams
+from affectus.nn.heads import ClassificationHead
 from affectus.nn.losses import concordance_loss, loss_on
 from affectus.readout import read_out
 from affectus.sample import Item, as_items, flatten
@@ -176,26 +177,6 @@ def hidden_stretches(frames: np.ndarray, share: float, length: int, least: int, 
     return hidden
 
 
-class Head(nn.Module):
-    """Dropout, dense layer, tanh, dropout, output: the released regression head.
-
-    Args:
-        width: Features of the pooled vector.
-        outputs: Scores.
-        dropout: Share of features dropped before each layer.
-    """
-
-    def __init__(self, width: int, outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, outputs)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Scores (b, k), unbounded, from pooled vectors (b, f)."""
-        return self.out_proj(self.dropout(torch.tanh(self.dense(self.dropout(pooled)))))
-
-
 class Standard(nn.BatchNorm1d):
     """Features in deviations from their mean: of the batch in training, else of what was seen in training."""
 
@@ -244,7 +225,7 @@ class DawnSER(Streams, System):
         if config.standardise:
             self.standard = Standard(width)
         self.sizes = {t.scale: len(scale(t.scale)) for t in config.targets}
-        self.classifier = Head(width, sum(self.sizes.values()), config.dropout)
+        self.classifier = ClassificationHead(width, sum(self.sizes.values()), config.dropout)
         mask = (config.mask_share, config.mask_length, config.mask_least)
         hides = config.trained != 0 and config.mask_share > 0
         self.collate = DawnCollate(

@@ -33,6 +33,7 @@ from affectus.errors import CheckpointError, ConfigError
 from affectus.frontends.masking import MaskingCollate
 from affectus.frontends.posts import PostCollate, Writing
 from affectus.frontends.words import explained
+from affectus.nn.heads import ClassificationHead
 from affectus.nn.losses import loss_on
 from affectus.readout import read_out
 from affectus.sample import Item, as_items, flatten
@@ -129,26 +130,6 @@ class LEIAPretrainConfig(Config):
     k: Annotated[float, Field(ge=0, le=1)] = 0.5
     mlm_probability: Annotated[float, Field(gt=0, lt=1)] = 0.15
     cap: bool = True
-
-
-class ClassificationHead(nn.Module):
-    """Dropout, dense layer, tanh, dropout, output: RobertaForSequenceClassification's head after its pooling.
-
-    Args:
-        width: Features of the pooled state.
-        labels: Outputs.
-        dropout: Share of features dropped before each layer.
-    """
-
-    def __init__(self, width: int, labels: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, labels)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Logits (b, k) from pooled states (b, f)."""
-        return self.out_proj(self.dropout(torch.tanh(self.dense(self.dropout(pooled)))))
 
 
 class MaskedHead(nn.Module):

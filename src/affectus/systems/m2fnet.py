@@ -29,7 +29,7 @@ from affectus.frontends.context import ContextCollate
 from affectus.frontends.mel_image import MELS, RATE, mel_image
 from affectus.frontends.tokens import gold_rows
 from affectus.nn.attention import Attention, Transformer, TransformerLayer
-from affectus.nn.losses import loss_on
+from affectus.nn.losses import losses_on
 from affectus.nn.resnet import ResNet
 from affectus.readout import read_out
 from affectus.sample import Dialogue, Item, Sample, conversations, flatten
@@ -169,16 +169,7 @@ class _ReadsText(System):
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Loss of each target over real turns, by the kind of its scale: cross-entropy in the paper."""
-        terms = {
-            t.scale: loss_on(outputs[t.scale], batch.targets[t.scale], scale(t.scale).kind)
-            for t in self.config.targets
-            if t.scale in batch.targets
-        }
-        if not terms:
-            raise ConfigError(
-                "the batch has gold for none of the targets", allowed=", ".join(t.scale for t in self.config.targets)
-            )
-        return terms
+        return losses_on(outputs, batch.targets, [t.scale for t in self.config.targets])
 
     def run(self, items: Iterable[Item | str], batch_size: int = 16) -> Iterator[tuple[dict[str, np.ndarray], Batch]]:
         """As every system; neighbouring samples of one source are turns of one dialogue."""

@@ -24,7 +24,7 @@ from affectus.config import Config
 from affectus.errors import ConfigError
 from affectus.frontends.tokens import TextCollate
 from affectus.frontends.words import join_windows, read_words
-from affectus.nn.losses import loss_on
+from affectus.nn.losses import losses_on
 from affectus.sample import Item
 from affectus.system import System
 from affectus.taxonomy import Target, scale
@@ -116,16 +116,7 @@ class TextClassifier(System):
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Mean loss of each target that has gold, by the kind of its scale."""
-        terms = {
-            t.scale: loss_on(outputs[t.scale], batch.targets[t.scale], scale(t.scale).kind)
-            for t in self.config.targets
-            if t.scale in batch.targets
-        }
-        if not terms:
-            raise ConfigError(
-                "the batch has gold for none of the targets", allowed=", ".join(t.scale for t in self.config.targets)
-            )
-        return terms
+        return losses_on(outputs, batch.targets, [t.scale for t in self.config.targets])
 
     def logits(self, items: Iterable[Item | str], batch_size: int = 32) -> dict[str, np.ndarray]:
         """Uncalibrated outputs of each text, scale name → (texts, k); NaN for an empty text. Calibration needs them."""
