@@ -14,11 +14,13 @@ class Evidence:
     """What moved a reading.
 
     Args:
-        kind: `word`, `span` (a stretch of time), `frame`, `speaker`, `map` (a scale or perspective was mapped), …
+        kind: `word`, `span` (a stretch of time), `frame`, `speaker`, `map` (a scale or perspective was mapped),
+            `cause` (a turn that brought the emotion about), …
         start: Seconds, or None where time has no meaning.
         end: Seconds, half-open.
         text: The word, the name of the map, a measured quantity.
         weight: Signed contribution to the first target's highest label; its unit is stated by the reader's page.
+        item: Row, turn or picture of the source that is meant, where it is another than the reading's own.
     """
 
     kind: str
@@ -26,6 +28,7 @@ class Evidence:
     end: float | None = None
     text: str | None = None
     weight: float | None = None
+    item: int | None = None
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def _schema_types() -> dict[str, Any]:
             ("end", pa.float64()),
             ("text", pa.string()),
             ("weight", pa.float32()),
+            ("item", pa.int64()),
         ]
     )
     return {

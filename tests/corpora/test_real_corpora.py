@@ -26,7 +26,8 @@ def here(name: str) -> Loaded:
     "name",
     [
         "ck48", "crema-d", "emodb", "empathetic-dialogues", "empathic-reactions", "fer2013-part", "goemotions", "isear",
-        "meld", "peld", "semeval2007-headlines", "semeval2018-ec", "semeval2018-vreg", "tweeteval-emotion", "wassa2024",
+        "meld", "peld", "reccon", "semeval2007-headlines", "semeval2018-ec", "semeval2018-vreg", "tweeteval-emotion",
+        "wassa2024",
     ],
 )  # fmt: skip
 def test_splits_are_the_official_ones(name: str) -> None:

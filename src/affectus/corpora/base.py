@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from affectus.affect import Evidence
 from affectus.errors import FileError, unknown
 from affectus.sample import Dialogue, Persona, Sample
 from affectus.taxonomy import Perspective, Target, scale
@@ -148,11 +149,13 @@ class Judgement(NamedTuple):
         scores: Scale name → (n, k) array, NaN where nobody judged.
         perspective: Whose feeling the scores speak of.
         by: Who gave them, for example `"wrime writer"`.
+        evidence: What the judge named as the reason, for each sample.
     """
 
     scores: Mapping[str, np.ndarray]
     perspective: Perspective
     by: str
+    evidence: Sequence[Sequence[Evidence]] | None = None
 
 
 def with_judgements(samples: Sequence[Sample], judgements: Sequence[Judgement], *, modality: str) -> list[Sample]:
@@ -166,7 +169,10 @@ def with_judgements(samples: Sequence[Sample], judgements: Sequence[Judgement], 
         modality: What the judges or the corpus speak of.
     """
     spans, n = [sample.span for sample in samples], len(samples)
-    parts = [Timeline.build(spans, j.scores, perspective=j.perspective, by=j.by, modality=modality) for j in judgements]
+    parts = [
+        Timeline.build(spans, j.scores, perspective=j.perspective, by=j.by, modality=modality, evidence=j.evidence)
+        for j in judgements
+    ]
     whole = Timeline.concat(parts)
     together = whole[np.arange(n * len(parts)).reshape(len(parts), n).T.ravel()]
     step = len(parts)

@@ -46,7 +46,7 @@ class Figure:
 def figures(protocol: Protocol) -> list[Figure]:
     """The figures of a protocol, in its order. Several levels give their mean first, then one each."""
     labels = protocol.labels("all")
-    counted = tuple(labels.index(label) for label in protocol.labels(protocol.classes))
+    counted = tuple(labels.index(label) for label in protocol.labels(protocol.classes) if label not in protocol.without)
     several, single = protocol.compare == "levels" and len(labels) > 1, protocol.compare == "label"
     out = []
     for name in protocol.metrics:

@@ -69,6 +69,7 @@ class Protocol:
         only: Which rows count: `all`, or `one-label`: those with one gold label on the corpus's own scale.
         classes: Labels that figures run over: `all` of the scale, or those that the map of gold can `reach`.
         answers: Labels that an answer is chosen from, likewise.
+        without: Labels that figures do not run over; an answer may still be one of them.
         threshold: Probability from which a label counts as answered; None leaves it to the reader.
         perspective: Whose feeling the gold speaks of.
         by: Who judged, where a corpus has gold by several; empty takes the first.
@@ -93,6 +94,7 @@ class Protocol:
     only: Literal["all", "one-label"] = "all"
     classes: Literal["all", "reach"] = "all"
     answers: Literal["all", "reach"] = "all"
+    without: tuple[str, ...] = ()
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     perspective: Perspective = "perceived"
     by: str = ""
@@ -115,6 +117,9 @@ class Protocol:
                     allowed="scales of two labels",
                     remedy="macro_auc and macro_average_precision take more",
                 )
+        for label in self.without:
+            if label not in self.labels("all"):
+                raise unknown(f"label of {self.title!r}", label, self.labels("all"))
         if self.gold and len(self.scales) != 1:
             raise InputError(f"protocol {self.title!r} maps gold to {len(self.scales)} scales", allowed="one")
 
@@ -155,6 +160,8 @@ class Protocol:
             parts.append("rows with one label")
         if self.classes == "reach":
             parts.append(f"classes {', '.join(self.labels('reach'))}")
+        if self.without:
+            parts.append(f"figures without {', '.join(self.without)}")
         if self.answers == "reach":
             parts.append("answers restricted to them")
         if self.threshold is not None:
