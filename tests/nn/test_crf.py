@@ -117,7 +117,8 @@ def test_derivatives_are_those_of_the_enumerated_sum(speakers: list[int]) -> Non
         truth = torch.autograd.grad(counted(crf, emissions[0], edges(speakers))[0], wanted, materialize_grads=True)
         torch.testing.assert_close(own, truth)
     assert torch.autograd.gradcheck(
-        lambda e, *tables: _LogPartition.apply(e, *tables, *crf._shape(e, valid, who)), (emissions, *crf.parameters())
+        lambda *inputs: _LogPartition.apply(crf._kernels, crf._shape(emissions, valid, who), *inputs),
+        (emissions, *crf._tables()),
     )
 
 

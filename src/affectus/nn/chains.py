@@ -35,6 +35,18 @@ def turn_steps(speakers: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
+def extents(valid: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Utterances of each chain (n,), and whether none lies behind a gap, of (n, t) bool."""
+    lengths, whole = np.zeros(len(valid), np.int64), True
+    for row in range(len(valid)):
+        for i in range(valid.shape[1]):
+            if valid[row, i]:
+                whole &= lengths[row] == i
+                lengths[row] += 1
+    return lengths, whole
+
+
+@njit(cache=True)
 def _logsum(x: np.ndarray) -> float:
     top = x.max()
     if np.isinf(top):
@@ -192,9 +204,15 @@ def log_partitions(
 
 @njit(cache=True)
 def filtered(
-    emissions: np.ndarray, steps: np.ndarray, lengths: np.ndarray, start: np.ndarray, own: np.ndarray, other: np.ndarray
+    emissions: np.ndarray,
+    steps: np.ndarray,
+    lengths: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    own: np.ndarray,
+    other: np.ndarray,
 ) -> np.ndarray:
-    """Log of each label's share given what was said so far, (n, t, k), 0 behind the end; arguments as above."""
+    """Each label's share given what was said so far, (n, t, k), 0 behind the end; arguments as above, `end` unused."""
     n, t, k = emissions.shape
     out = np.zeros((n, t, k))
     for row in range(n):
@@ -207,7 +225,7 @@ def filtered(
         for i in range(size):
             for b in range(k):
                 out[row, i, b] = _logsum(messages[i, : width[i], b].copy())
-            out[row, i] -= _logsum(out[row, i])
+            out[row, i] = np.exp(out[row, i] - _logsum(out[row, i]))
     return out
 
 

@@ -11,14 +11,15 @@ utterance before; `other` holds where the speaker changes.
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from affectus.errors import InputError
-from affectus.nn import chains
+from affectus.nn import chains, linear_chains
 
 UNKNOWN = -1  # a tag that was not observed
 INITIAL = 0.1  # tables start uniform within ± this
@@ -35,6 +36,8 @@ class LinearChainCRF(nn.Module):
         labels: How many, k.
     """
 
+    _kernels: ClassVar[ModuleType] = linear_chains
+
     def __init__(self, labels: int) -> None:
         super().__init__()
         self.start = nn.Parameter(torch.empty(labels).uniform_(-INITIAL, INITIAL))
@@ -43,8 +46,8 @@ class LinearChainCRF(nn.Module):
 
     def log_partition(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Log of the sum over all labellings, (b,); 0 for a dialogue without utterances."""
-        steps, lengths = self._shape(emissions, valid, speakers)
-        return _LogPartition.apply(emissions, self.start, self.end, self.own, self._other(), steps, lengths)
+        shape = self._shape(emissions, valid, speakers)
+        return _LogPartition.apply(self._kernels, shape, emissions, *self._tables())
 
     def score(self, emissions: Tensor, tags: Tensor, valid: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Log of the sum over all labellings that agree with `tags` (b, t), (b,); `UNKNOWN` agrees with any label."""
@@ -59,43 +62,39 @@ class LinearChainCRF(nn.Module):
     @torch.no_grad()
     def marginals(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Probability of each label of each utterance given the whole dialogue, (b, t, k); 0 where none is."""
-        steps, lengths = self._shape(emissions, valid, speakers)
-        tables = _arrays(self.start, self.end, self.own, self._other())
-        nodes = chains.expectations(_array(emissions), steps, lengths, *tables, False)[1]
+        shape = self._shape(emissions, valid, speakers)
+        nodes = self._kernels.expectations(_array(emissions), *shape, *_arrays(*self._tables()), False)[1]
         return _tensor(nodes, emissions)
 
     @torch.no_grad()
     def filtered(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Probability of each label given the utterances so far, (b, t, k); later ones and `end` have no say."""
-        steps, lengths = self._shape(emissions, valid, speakers)
-        shares = chains.filtered(_array(emissions), steps, lengths, *_arrays(self.start, self.own, self._other()))
-        return _tensor(np.exp(shares), emissions) * valid[..., None]
+        shape = self._shape(emissions, valid, speakers)
+        shares = self._kernels.filtered(_array(emissions), *shape, *_arrays(*self._tables()))
+        return _tensor(shares, emissions) * valid[..., None]
 
     @torch.no_grad()
     def viterbi(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None = None) -> Tensor:
         """The most probable labelling, (b, t) int64, −1 where no utterance is."""
-        steps, lengths = self._shape(emissions, valid, speakers)
-        tables = _arrays(self.start, self.end, self.own, self._other())
-        paths = chains.best_paths(_array(emissions), steps, lengths, *tables)
+        shape = self._shape(emissions, valid, speakers)
+        paths = self._kernels.best_paths(_array(emissions), *shape, *_arrays(*self._tables()))
         return torch.from_numpy(paths).to(emissions.device)
 
-    def _other(self) -> Tensor:
-        return self.own
+    def _tables(self) -> tuple[Tensor, ...]:
+        return self.start, self.end, self.own
 
-    def _steps(self, valid: np.ndarray, speakers: Tensor | None) -> np.ndarray:
-        return np.full(valid.shape, chains.SAME, np.int64)
-
-    def _shape(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
-        """Steps (b, t) and lengths (b,) of the dialogues."""
-        here = valid.detach().cpu().numpy().astype(bool)
+    def _shape(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None) -> tuple[np.ndarray, ...]:
+        """What the kernels are told of the dialogues: their lengths (b,)."""
+        here = np.asarray(valid.detach().cpu().numpy(), bool)
         if here.shape != emissions.shape[:2] or emissions.shape[-1] != len(self.start):
             raise InputError(
                 f"emissions are {tuple(emissions.shape)}, valid is {here.shape}",
                 allowed=f"(dialogues, utterances, {len(self.start)}) and (dialogues, utterances)",
             )
-        if (here[:, 1:] & ~here[:, :-1]).any():
+        lengths, whole = chains.extents(here)
+        if not whole:
             raise InputError("valid has gaps", allowed="True for the first utterances, then False")
-        return self._steps(here, speakers), here.sum(1)
+        return (lengths,)
 
 
 class SkipChainCRF(LinearChainCRF):
@@ -107,43 +106,48 @@ class SkipChainCRF(LinearChainCRF):
         labels: How many, k.
     """
 
+    _kernels: ClassVar[ModuleType] = chains
+
     def __init__(self, labels: int) -> None:
         super().__init__(labels)
         self.other = nn.Parameter(torch.empty(labels, labels).uniform_(-INITIAL, INITIAL))
 
-    def _other(self) -> Tensor:
-        return self.other
+    def _tables(self) -> tuple[Tensor, ...]:
+        return *super()._tables(), self.other
 
-    def _steps(self, valid: np.ndarray, speakers: Tensor | None) -> np.ndarray:
+    def _shape(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None) -> tuple[np.ndarray, ...]:
+        """Their steps (b, t) and lengths (b,)."""
+        [lengths] = super()._shape(emissions, valid, speakers)
         if speakers is None:
             raise InputError("nobody knows who speaks", allowed="speakers: one number an utterance")
         steps = np.full(valid.shape, chains.SAME, np.int64)
-        for row, numbers, size in zip(steps, speakers.cpu().numpy(), valid.sum(1), strict=True):
+        for row, numbers, size in zip(steps, speakers.cpu().numpy(), lengths, strict=True):
             row[:size] = chains.turn_steps(numbers[:size])
-        return steps
+        return steps, lengths
 
 
 class _LogPartition(torch.autograd.Function):
     """Its derivatives are expectations: probabilities of labels, and expected numbers of pairs."""
 
     @staticmethod
-    def forward(ctx: Any, emissions: Tensor, start: Tensor, end: Tensor, own: Tensor, other: Tensor,
-                steps: np.ndarray, lengths: np.ndarray) -> Tensor:  # fmt: skip
-        tables = _arrays(start, end, own, other)
+    def forward(
+        ctx: Any, kernels: ModuleType, shape: tuple[np.ndarray, ...], emissions: Tensor, *tables: Tensor
+    ) -> Tensor:
+        arrays = _arrays(*tables)
         if not any(ctx.needs_input_grad):
-            return _tensor(chains.log_partitions(_array(emissions), steps, lengths, *tables), emissions)
-        edges = any(ctx.needs_input_grad[3:5])
-        log_z, *expected = chains.expectations(_array(emissions), steps, lengths, *tables, edges)
-        first = expected[0][:, 0]
-        last = np.take_along_axis(expected[0], np.maximum(lengths - 1, 0)[:, None, None], 1)[:, 0]
-        ctx.save_for_backward(*(_tensor(x, emissions) for x in (expected[0], first, last, *expected[1:])))
+            return _tensor(kernels.log_partitions(_array(emissions), *shape, *arrays), emissions)
+        edges = any(ctx.needs_input_grad[5:])
+        log_z, nodes, *pairs = kernels.expectations(_array(emissions), *shape, *arrays, edges)
+        first = nodes[:, 0]
+        last = np.take_along_axis(nodes, np.maximum(shape[-1] - 1, 0)[:, None, None], 1)[:, 0]
+        ctx.save_for_backward(*(_tensor(x, emissions) for x in (nodes, first, last, *pairs)))
         return _tensor(log_z, emissions)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         nodes, *tables = ctx.saved_tensors
-        return (grad[:, None, None] * nodes, *(torch.tensordot(grad, x, 1) for x in tables), None, None)
+        return (None, None, grad[:, None, None] * nodes, *(torch.tensordot(grad, x, 1) for x in tables))
 
 
 def _array(values: Tensor) -> np.ndarray:
