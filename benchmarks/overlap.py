@@ -20,10 +20,9 @@ from sklearn.preprocessing import StandardScaler
 from affectus import backbones
 from affectus.corpora.base import load_corpus
 from affectus.frontends.degrade import degrade
-from affectus.frontends.hearing import hear, sound
+from affectus.frontends.hearing import hear, sound, trimmed
 from affectus.frontends.speech import overlap
 from affectus.sample import Sample
-from affectus.systems.voice_head import _prepared
 from record import Record
 
 RATE = 16_000
@@ -38,7 +37,7 @@ def clips(samples: list[Sample]) -> list[Clip]:
     out = []
     for sample in samples:
         wave, _ = hear(sample)
-        out.append((str(sample.track), _prepared(wave, sound(wave))[0]))
+        out.append((str(sample.track), trimmed(wave, sound(wave))[0]))
     return out
 
 
@@ -88,7 +87,7 @@ class Moments:
         rows = []
         for wave in waves:
             wave = (wave - wave.mean()).astype(np.float32)
-            mel = backbones.log_mel(_prepared(wave, sound(wave))[0][: 10 * RATE])
+            mel = backbones.log_mel(trimmed(wave, sound(wave))[0][: 10 * RATE])
             with torch.no_grad():
                 states = self.encoder(torch.as_tensor(mel)[None])[overlap.LAYER, 0].double()
             rows.append(torch.cat([states.mean(0), states.std(0, correction=0)]).float().numpy())

@@ -182,7 +182,7 @@ def read_out(
         distance: (n,) out-of-distribution scores.
         text: What was read, when it was text.
         evidence: What moved each row.
-        flags: Warnings that are known already.
+        flags: Warnings that are known already; a row with one that begins with `abstained:` gets no decision.
         sd: Scale name → (n, k) standard deviations.
         decided: Scale name → labels of each row, where they are decided together and not row by row; a row that
             abstains has none all the same.
@@ -196,6 +196,7 @@ def read_out(
     labels: dict[str, list[list[str]]] = {}
     sets: dict[str, list[list[str]]] = {}
     warned = [list(f) for f in flags] if flags is not None else [[] for _ in spans]
+    declined = [any(flag.startswith("abstained:") for flag in row) for row in warned]
     for readout in readouts:
         p = readout.probabilities(logits[readout.scale])
         scores[readout.scale] = p
@@ -205,9 +206,10 @@ def read_out(
         named, chosen = readout.decide(p) if given is None else list(given), readout.sets(p)
         for i, reason in enumerate(readout.abstentions(p, distance)):
             if reason:
-                named[i] = []
                 warned[i] += [reason] if reason not in warned[i] else []
-            if reason == STRANGE and chosen is not None:
+            if reason or declined[i]:
+                named[i] = []
+            if (reason == STRANGE or declined[i]) and chosen is not None:
                 # The guarantee holds for speech, faces, texts like those it was fitted on: here nothing is excluded.
                 chosen[i] = list(readout.of.labels)
         labels[readout.scale] = named

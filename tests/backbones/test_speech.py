@@ -28,6 +28,18 @@ def test_thirty_seconds_equal_transformers(encoder):
         torch.testing.assert_close(mine, reference)
 
 
+@pytest.mark.parametrize("upto", [0, 1, 2])
+@torch.no_grad()
+def test_layers_above_are_not_run_and_change_nothing(encoder, upto):
+    x, ran = mel(2, 80, 60), []
+    hooks = [layer.register_forward_hook(lambda *_: ran.append(1)) for layer in encoder.whisper.layers]
+    lower = encoder(x, upto=upto)
+    for hook in hooks:
+        hook.remove()
+    assert len(ran) == upto
+    assert torch.equal(lower, encoder(x)[: upto + 1])
+
+
 @pytest.mark.parametrize("frames", [1, 2, 7, 100])
 @torch.no_grad()
 def test_short_input_gives_a_state_for_two_frames(encoder, frames):

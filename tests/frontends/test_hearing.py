@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affectus.errors import FileError
-from affectus.frontends.flaws import flaws, upper
+from affectus.frontends.flaws import copied, flaws, upper
 from affectus.frontends.hearing import LONGEST, RATE, hear
 from affectus.media import read_wave, resample
 from affectus.sample import Media, Sample
@@ -68,6 +68,21 @@ def test_an_offset_is_told_and_taken_away(tmp_path: Path, speech: np.ndarray) ->
     wave, found = heard(Media("audio", path=tmp_path / "a.wav"))
     assert found == ["dc-offset"]
     assert abs(wave.mean()) < 1e-6
+
+
+@pytest.mark.parametrize("delay", [0.03, 0.15, 0.4])
+def test_a_copy_behind_the_sound_is_an_echo(speech: np.ndarray, delay: float) -> None:
+    behind = np.concatenate([np.zeros(round(delay * RATE), np.float32), speech])[: len(speech)]
+    assert copied(speech) < 0.16
+    assert copied(speech + 0.4 * behind) == pytest.approx(0.4, abs=0.07)
+    telephone = resample(resample(speech + 0.4 * behind, RATE, 8_000), 8_000, RATE)
+    assert flaws(telephone + 0.02) == ["dc-offset", "narrow-band", "echo"]
+
+
+def test_another_voice_is_no_echo(speech: np.ndarray) -> None:
+    other = 0.5 * read_wave(CALL, RATE, 4.5, 8.5)
+    assert "echo" not in flaws(speech + other)
+    assert copied(np.zeros(RATE, np.float32)) == 0.0
 
 
 @pytest.mark.parametrize("array", [False, True])

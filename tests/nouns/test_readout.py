@@ -67,6 +67,20 @@ def test_out_of_distribution_no_label_is_excluded():
     assert set(timeline[1].sets["emodb-4"]) == set(readout.of.labels)
 
 
+def test_a_row_that_was_declined_before_gets_no_decision_and_excludes_nothing():
+    readout = Readout("emodb-4", "intended", quantile=0.2)
+    rows = read_out(
+        [Span("a")] * 2, {"emodb-4": np.array([[9.0, 0, 0, 0]] * 2)}, [readout], by="x", modality="voice",
+        flags=[["abstained:no-speech"], []],
+    )  # fmt: skip
+    declined, read = rows
+    assert declined.labels == ()
+    assert read.labels == ("anger",)
+    assert len(declined.sets["emodb-4"]) == 4
+    assert len(read.sets["emodb-4"]) == 1
+    assert declined.flags == ("abstained:no-speech",)
+
+
 def test_wrong_lengths_are_refused():
     with pytest.raises(ConfigError, match="thresholds"):
         Readout("emodb-4", "intended", thresholds=(0.5,))

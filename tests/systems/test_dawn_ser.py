@@ -226,6 +226,14 @@ def test_clips_without_enough_sound_get_a_flag_and_no_scores(samples, flag):
     assert np.isnan(timeline.scores(SPACE)).all()
 
 
+def test_silence_around_the_sound_is_cut_where_that_is_asked_for():
+    still, loud = np.zeros(d.RATE, np.float32), wave(1.0)
+    around = np.concatenate([still, loud, still])
+    for trim, seconds in ((False, 3.0), (True, 1.2)):
+        lengths = made(trim=trim).collate([sample(around)]).inputs["lengths"]
+        assert lengths.tolist() == [round(seconds * d.RATE)]
+
+
 def test_levels_beyond_the_scale_are_cut_and_flagged():
     system = made()
     with torch.no_grad():

@@ -15,6 +15,7 @@ from affectus.timeline import Timeline
 
 _FLAGS = {
     "abstained:low-confidence": "no label was probable enough to be decided",
+    "abstained:no-speech": "hardly any speech was heard in it, so nothing was decided",
     "abstained:out-of-distribution": "unlike anything that the reader was calibrated on, so nothing was decided",
     "small-face": "the face is small in the picture, so its details are missing",
     "no-face": "no face was found, so nothing was read",
@@ -33,6 +34,7 @@ _FLAGS = {
     "silent": "there is no sound to hear, so nothing was read",
     "short": "there is less than 0.3 s of sound, so nothing was read",
     "overlapping-speech": "several people seem to speak at once, so the reading is nobody's",
+    "echo": "the sound comes again after a fixed delay, so several voices at once can't be told from one",
     "over-long": "only the first ten minutes were read",
     "single-modality": "a fused reading that rests on one modality alone",
 }

@@ -52,16 +52,17 @@ class SpeechEncoder(nn.Module):
         """Longest input in mel frames (3000 = 30 s)."""
         return int(self.whisper.config.max_source_positions) * STRIDE
 
-    def forward(self, mel: Tensor, valid: Tensor | None = None) -> Tensor:
-        """The states of all layers.
+    def forward(self, mel: Tensor, valid: Tensor | None = None, *, upto: int | None = None) -> Tensor:
+        """The states of all layers, or of the lower ones.
 
         Args:
             mel: (b, mels, t) float32 log-mel, 100 frames a second; see `mel.log_mel`.
             valid: (b, t) bool, True where data are; None when nothing is padded.
+            upto: Number of layers that are run; None runs all.
 
         Returns:
             (layers + 1, b, ceil(t / 2), width): the input of each layer, then the normalised output of the last. States
-            beyond the valid part are zero.
+            beyond the valid part are zero. With `upto` the first `upto` + 1 of them.
 
         Raises:
             InputError: If the input is empty, longer than 30 s, or has another number of bands.
@@ -87,10 +88,12 @@ class SpeechEncoder(nn.Module):
         x = nn.functional.gelu(net.conv2(x)).transpose(1, 2)
         x = x + net.embed_positions.weight[: x.shape[1]]
         states = [x]
-        for layer in net.layers:
+        run = self.layers if upto is None else upto
+        for layer in net.layers[:run]:
             x = layer(x, mask)
             states.append(x)
-        states[-1] = net.layer_norm(x)
+        if run == self.layers:
+            states[-1] = net.layer_norm(x)
         stacked = torch.stack(states)
         return stacked if kept is None else stacked * kept
 

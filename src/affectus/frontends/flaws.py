@@ -15,19 +15,35 @@ Of the 819 recordings of EMO-DB and RAVDESS none has less than −33 dB; of thei
 −85 dB. Poorer resampling leaves more above, hence a limit near the former.
 """
 
+ECHO = "echo"
+COPY = 0.2
+"""Height of a needle in the cepstrum from which a copy of the sound follows it: about its level, here −14 dB.
+
+Of 113 recordings of EMO-DB none reaches 0.17, cut to half a second or sent through a telephone either; all with a copy
+150 ms behind at −10 dB reach 0.27.
+"""
+
 _WINDOW = 512  # samples
 _SHORTEST = 4800  # samples = 0.3 s; less says nothing about the band
+_STRETCH = 65_536  # samples = 4.1 s whose spectrum is taken at once
+_DELAYS = (320, 8000)  # samples = 20 ms to 0.5 s; below lies the pitch of voices
+_BAND = (100, 3800)  # Hz; what every recording of speech has
 
 
 def flaws(wave: np.ndarray) -> list[str]:
-    """Flags of a wave: `dc-offset` and `narrow-band`.
+    """Flags of a wave: `dc-offset`, `narrow-band` and `echo`.
 
     Args:
         wave: (samples,) float32 at 16 kHz, finite, as recorded.
     """
     if len(wave) < _SHORTEST:
         return []
-    return ["dc-offset"] * (abs(float(wave.mean(dtype=np.float64))) > OFFSET) + ["narrow-band"] * (upper(wave) < NARROW)
+    found = {
+        "dc-offset": abs(float(wave.mean(dtype=np.float64))) > OFFSET,
+        "narrow-band": upper(wave) < NARROW,
+        ECHO: copied(wave) > COPY,
+    }
+    return [flag for flag, told in found.items() if told]
 
 
 def upper(wave: np.ndarray) -> float:
@@ -45,3 +61,28 @@ def upper(wave: np.ndarray) -> float:
     hertz = np.arange(len(power)) * RATE / _WINDOW
     speech, above = (power[(hertz >= a) & (hertz < b)].sum() for a, b in ((300, 3400), (4200, 8000)))
     return float(above / speech) if speech > 0 else 1.0
+
+
+def copied(wave: np.ndarray) -> float:
+    """About how loud a copy of the sound follows 20 ms to 0.5 s behind it, as a factor; speech without has up to 0.16.
+
+    An echo multiplies the spectrum by 1 + a · exp(−jωd), whose logarithm is a ripple: a needle of height a at d in the
+    power cepstrum (Bogert, Healy & Tukey 1963), averaged here over stretches of about 4 s. Two voices make none.
+
+    Args:
+        wave: (samples,) float32 at 16 kHz.
+    """
+    if not wave.any():
+        return 0.0
+    first, last = _DELAYS[0], min(_DELAYS[1], len(wave) // 2)
+    parts = np.array_split(wave, max(1, round(len(wave) / _STRETCH)))
+    needle = np.zeros(last - first)
+    for part in parts:
+        size = 1 << (2 * len(part) - 1).bit_length()
+        power = np.abs(np.fft.rfft(part - part.mean(), size)) ** 2
+        hertz = np.arange(len(power)) * RATE / size
+        inside = (hertz >= _BAND[0]) & (hertz < _BAND[1])
+        level = np.log(power + 1e-20)
+        ripple = np.where(inside, level - level[inside].mean(), 0) / inside.mean()
+        needle += np.fft.irfft(ripple, size)[first:last]
+    return float(needle.max() / len(parts))

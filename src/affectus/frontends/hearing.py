@@ -20,6 +20,8 @@ LONGEST = 600.0  # seconds; one reading of more says nothing about any of it, an
 QUIET = 10 ** (-65 / 20)  # RMS of the loudest block below which there is silence
 ACTIVE = 1e-3  # power of active sound against the loudest block: within 30 dB
 BLOCK = 400  # samples = 25 ms
+MARGIN = 1600  # samples = 100 ms of what surrounds the sound are kept
+LOUDNESS = 10 ** (-20 / 20)  # RMS that active sound is brought to
 
 
 class Heard(NamedTuple):
@@ -29,7 +31,7 @@ class Heard(NamedTuple):
         start: Second within the source at which the sample begins.
         seconds: Length of the sample.
         lead: Seconds of silence before the sound, which the reader does not see.
-        flags: `silent`, `short`, or kinds of `Fault`.
+        flags: `silent`, `short`, what `frontends.speech.voices` says, or kinds of `Fault`.
         degraded: Whether the wave was put into random recording conditions.
     """
 
@@ -84,6 +86,20 @@ def sound(wave: np.ndarray) -> Sound:
     power = (np.pad(wave, (0, -len(wave) % BLOCK)).reshape(-1, BLOCK).astype(np.float64) ** 2).mean(1)
     loudest = power.max(initial=0.0)
     return Sound(power, (power > ACTIVE * loudest) & (loudest >= QUIET**2))
+
+
+def trimmed(wave: np.ndarray, found: Sound) -> tuple[np.ndarray, int]:
+    """The wave without the silence around it, its active part at one loudness, and the samples cut before it.
+
+    Gain says more about the microphone than about the speaker, and silence more about the editor; the moments of an
+    encoder's states depend on both.
+    """
+    inside = np.flatnonzero(found.active)
+    if not len(inside):
+        return wave, 0
+    first = max(0, int(inside[0]) * BLOCK - MARGIN)
+    loudness = np.sqrt(found.power[found.active].mean())
+    return (wave[first : (inside[-1] + 1) * BLOCK + MARGIN] * (LOUDNESS / loudness)).astype(np.float32), first
 
 
 def hear(sample: Sample, rng: np.random.Generator | None = None) -> tuple[np.ndarray, list[str]]:

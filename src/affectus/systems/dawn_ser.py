@@ -29,7 +29,8 @@ from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError
-from affectus.frontends.hearing import RATE, Heard, gold_of, hear, placed, sound
+from affectus.frontends.hearing import LOUDNESS, RATE, Heard, gold_of, hear, placed, sound, trimmed
+from affectus.frontends.speech.voices import listened
 from affectus.frontends.streaming import Streams
 from affectus.nn.heads import ClassificationHead
 from affectus.nn.losses import concordance_loss, loss_on
@@ -42,7 +43,6 @@ from affectus.timeline import Timeline
 SPACE = Target("arousal-dominance-valence", "perceived")
 FRAME = 400  # samples that the convolutions need for one state; a shorter clip is filled with zeros and not scored
 STEP = 320  # samples between two states
-LOUDNESS = 0.1  # RMS that Whisper's input is brought to; waves are brought to 1
 BEYOND = "beyond-scale"
 
 
@@ -61,6 +61,9 @@ class DawnSERConfig(Config):
         pooling: `mean` of the states over time, or `moments`: mean and deviation.
         standardise: Bring pooled features to mean 0 and deviation 1 by their running statistics in training.
         dropout: Before each layer of the head.
+        trim: Cut the silence around the sound, of which 100 ms are kept.
+        checked: Ask the assets `silero-vad` and `whisper-tiny-en` whether anybody speaks, and several at once, before a
+            recording is read; not in training.
         window: Longest stretch that the encoder hears at once, seconds; longer speech is cut evenly, without overlap,
             and pooled over all of it.
         mask_share: Share of the frames where a hidden stretch begins in training, times its length (SpecAugment).
@@ -79,6 +82,8 @@ class DawnSERConfig(Config):
     pooling: Literal["mean", "moments"] = "mean"
     standardise: bool = False
     dropout: Share = 0.1
+    trim: bool = False
+    checked: bool = True
     window: Annotated[float, Field(ge=1, le=30)] = 30.0
     mask_share: Share = 0.05
     mask_length: Annotated[int, Field(ge=1)] = 10
@@ -98,6 +103,8 @@ class DawnCollate:
     Args:
         targets: Scales whose gold is collected.
         hears: `wave` or `mel`.
+        trim: Whether silence around the sound is cut.
+        checked: Whether it is asked for voices where nothing is drawn.
         window: Longest window in seconds.
         mask: Share, length and least number of hidden stretches; None hides none.
         degraded: Share of items in random recording conditions.
@@ -105,6 +112,8 @@ class DawnCollate:
 
     targets: tuple[Target, ...]
     hears: Literal["wave", "mel"]
+    trim: bool
+    checked: bool
     window: float
     mask: tuple[float, int, int] | None
     degraded: float
@@ -117,16 +126,19 @@ class DawnCollate:
         for row, sample in enumerate(samples):
             draw = rng if rng is not None and self.degraded and rng.random() < self.degraded else None
             wave, flags = hear(sample, draw)
-            notes.append(Heard.of(sample, len(wave), sound(wave), flags, degraded=draw is not None))
+            found = sound(wave)
+            heard = Heard.of(sample, len(wave), found, flags, degraded=draw is not None)
+            notes.append(listened(wave, found, heard) if self.checked and rng is None else heard)
+            wave = trimmed(wave, found)[0] if self.trim else wave
             windows += [(row, part) for part in self._windows(normalised(wave))]
         longest = max((part.shape[-1] for _, part in windows), default=0)
         shape = windows[0][1].shape[:-1] if windows else ()
-        heard = np.zeros((len(windows), *shape, longest), np.float32)
-        for place, (_, part) in zip(heard, windows, strict=True):
+        padded = np.zeros((len(windows), *shape, longest), np.float32)
+        for place, (_, part) in zip(padded, windows, strict=True):
             place[..., : part.shape[-1]] = part
         lengths = np.array([part.shape[-1] for _, part in windows], np.int64)
         inputs = {
-            "heard": heard,
+            "heard": padded,
             "lengths": lengths,
             "owner": np.array([row for row, _ in windows], np.int64),
             "rows": np.arange(len(samples)),
@@ -229,7 +241,13 @@ class DawnSER(Streams, System):
         mask = (config.mask_share, config.mask_length, config.mask_least)
         hides = config.trained != 0 and config.mask_share > 0
         self.collate = DawnCollate(
-            config.targets, encoder.hears, config.window, mask if hides else None, config.degraded
+            config.targets,
+            encoder.hears,
+            config.trim,
+            config.checked,
+            config.window,
+            mask if hides else None,
+            config.degraded,
         )
 
     def train(self, mode: bool = True) -> Self:
@@ -323,7 +341,7 @@ class DawnSER(Streams, System):
         return {name: np.concatenate([part[name] for part in [empty, *parts]]) for name in self.sizes}
 
     def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
-        """Readings; silence and splinters have no scores.
+        """Readings; silence and splinters have no scores, and nothing is decided where nobody speaks.
 
         The head is linear at its end, so a level may lie outside its scale: it is cut to the nearest end, and the row
         is flagged `beyond-scale`.
@@ -464,6 +482,7 @@ VARIANTS = {
             channels=16, width=32, layers=2, heads=4, inner=64, positions=16, groups=4, dropout=0.0, layerdrop=0.0
         ),
         dropout=0.0,
+        checked=False,
     ),
     "large-robust-12": DawnSERConfig(shape=Shape()),
     "large-robust": DawnSERConfig(shape=Shape(layers=24)),

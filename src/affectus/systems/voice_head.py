@@ -24,7 +24,7 @@ from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError, InputError
-from affectus.frontends.hearing import BLOCK, RATE, Heard, Sound, gold_of, hear, placed, sound
+from affectus.frontends.hearing import RATE, Heard, gold_of, hear, placed, sound, trimmed
 from affectus.frontends.prosody import DESCRIPTORS, prosody
 from affectus.frontends.speech import overlap
 from affectus.frontends.streaming import Streams
@@ -36,8 +36,6 @@ from affectus.taxonomy import Target, map_scores, scale
 from affectus.timeline import Timeline
 
 FRAME = 320  # samples of one encoder state = 20 ms
-MARGIN = 1600  # samples = 100 ms of what surrounds the sound are kept
-LOUDNESS = 10 ** (-20 / 20)  # RMS that active sound is brought to
 SPAN = 0.5  # seconds of the strongest stretch that is shown as evidence
 SHOWN = 3  # prosodic descriptors that are shown as evidence
 _ABSENT = -30.0  # logit of a class that the training data lack
@@ -115,23 +113,9 @@ class VoiceCollate:
     def _hear(self, sample: Sample, rng: np.random.Generator | None) -> tuple[np.ndarray, np.ndarray, Heard]:
         wave, flags = hear(sample, rng)
         found = sound(wave)
-        cut, first = _prepared(wave, found)
+        cut, first = trimmed(wave, found)
         row = Heard.of(sample, len(wave), found, flags, lead=first / RATE, degraded=rng is not None)
         return backbones.log_mel(cut), prosody(cut), row
-
-
-def _prepared(wave: np.ndarray, found: Sound) -> tuple[np.ndarray, int]:
-    """The wave without the silence around it, its active part at one loudness, and the samples cut before it.
-
-    Gain says more about the microphone than about the speaker, and silence more about the editor; the moments of the
-    states depend on both.
-    """
-    inside = np.flatnonzero(found.active)
-    if not len(inside):
-        return wave, 0
-    first = max(0, int(inside[0]) * BLOCK - MARGIN)
-    loudness = np.sqrt(found.power[found.active].mean())
-    return (wave[first : (inside[-1] + 1) * BLOCK + MARGIN] * (LOUDNESS / loudness)).astype(np.float32), first
 
 
 class HeldOut(NamedTuple):
@@ -220,7 +204,7 @@ class VoiceHead(Streams, System):
             longest = int((lengths.max().item() + 1) // 2) if len(lengths) else 0
             states = mel.new_zeros((len(mel), layers, longest, width))
             for i, row in enumerate(owner.tolist()):
-                found = self.backbone(mel[i : i + 1, :, : int(lengths[i])])[list(self.config.layers), 0]
+                found = self._states(mel[i : i + 1, :, : int(lengths[i])])[:, 0]
                 states[i, :, : found.shape[1]] = found
                 sums[0, row] += found.double().sum(1)
                 sums[1, row] += found.double().square().sum(1)
@@ -233,8 +217,11 @@ class VoiceHead(Streams, System):
     def _together(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """States (windows, layers, t, width), zero beyond each window's end, and the number of them (windows,)."""
         valid = torch.arange(mel.shape[2], device=mel.device) < lengths[:, None]
-        states = self.backbone(mel, valid)[list(self.config.layers)].transpose(0, 1)
-        return states, ((lengths + 1) // 2).double()
+        return self._states(mel, valid).transpose(0, 1), ((lengths + 1) // 2).double()
+
+    def _states(self, mel: Tensor, valid: Tensor | None = None) -> Tensor:
+        """States (layers, windows, t, width) of the layers that are pooled; those above them are not computed."""
+        return self.backbone(mel, valid, upto=max(self.config.layers))[list(self.config.layers)]
 
     def head(self, pooled: Tensor, prosody: Tensor, states: Tensor, counts: Tensor, owner: Tensor) -> dict[str, Tensor]:
         """Outputs from what `encode` gives."""
@@ -299,10 +286,7 @@ class VoiceHead(Streams, System):
             distance=np.where(readable, outputs["distance"], 0.0),
             evidence=evidence,
             flags=[
-                [
-                    *heard.flags,
-                    *([overlap.FLAG] if heard.readable and heard.seconds >= overlap.SHORTEST and several > 0 else []),
-                ]
+                [*heard.flags, *([overlap.FLAG] if several > 0 and overlap.asked(heard) else [])]
                 for heard, several in zip(notes, outputs.get("several", np.zeros(len(notes))), strict=True)
             ],
         )

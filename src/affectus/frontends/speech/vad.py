@@ -160,7 +160,7 @@ class CausalSpeech:
     """
 
     def __init__(self, session: InferenceSession | None = None) -> None:
-        self._session = session or _network()
+        self._session = session or network()
         self._state, self._context = np.zeros((2, 1, 128), np.float32), np.zeros(_CONTEXT, np.float32)
 
     def __call__(self, frame: np.ndarray) -> float:
@@ -177,7 +177,8 @@ class CausalSpeech:
         return float(output[0, 0])
 
 
-def _network() -> InferenceSession:
+def network() -> InferenceSession:
+    """A session of the fetched asset `silero-vad`."""
     from affectus import assets, backbones
 
     # Each call is tiny and waits for the one before: a second thread only costs.
@@ -197,7 +198,7 @@ class SpeechDetector:
 
     def __init__(self, rule: Hysteresis | None = None, session: InferenceSession | None = None) -> None:
         self.rule = rule or Hysteresis()
-        self._session = session or _network()
+        self._session = session or network()
 
     def spoken(self, blocks: Iterable[tuple[float, np.ndarray]]) -> Iterator[tuple[Segment, np.ndarray]]:
         """Segments of speech with their sound, as soon as they end.
@@ -212,7 +213,7 @@ class SpeechDetector:
         Raises:
             InputError: If a block is not one-dimensional or does not follow the one before.
         """
-        cutter, network = _Cutter(self.rule), CausalSpeech(self._session)
+        cutter, listening = _Cutter(self.rule), CausalSpeech(self._session)
         held: list[np.ndarray] = []  # frames that may still belong to a piece
         first = 0  # index of held[0]
         origin = 0.0
@@ -230,7 +231,7 @@ class SpeechDetector:
             padded[: frame.size] = frame
             held.append(padded)
             total += frame.size
-            yield from map(sound, list(cutter.push(network(padded))))
+            yield from map(sound, list(cutter.push(listening(padded))))
             drop = min(cutter.wanted, number + 1) - first
             if drop > 0:
                 del held[:drop]
