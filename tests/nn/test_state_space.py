@@ -34,7 +34,7 @@ def test_a_block_has_the_public_parameters() -> None:
     (wanted,) = json.loads((GOLDEN / "manifest.json").read_text()).values()
     assert {name: list(p.shape) for name, p in Mamba(128).named_parameters()} == wanted
     block = Mamba(128)
-    steps = nn.functional.softplus(block.dt_proj.bias)
+    steps = nn.functional.softplus(block.dt_proj.bias.detach())
     assert float(steps.min()) > 9e-4
     assert float(steps.max()) < 0.11
 

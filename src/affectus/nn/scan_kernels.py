@@ -1,8 +1,9 @@
-"""The selective scan on a processor: forward and backward in one pass over the steps of each channel.
+"""The selective scan on a processor: forward and backward in one pass over the steps.
 
-A channel is scanned block by block. What a block needs (step sizes, decays exp(Δ·a), on the way back the states) stays
-in the processor's cache; the states of all steps are never held. On the way back only the state at the start of each
-block is kept, and the rest is computed again. Blocks are as long as the root of the length, so that this grows slowly.
+Sequences are scanned block by block, all channels of a block before the next one. What a block needs (step sizes,
+decays exp(Δ·a), on the way back the states) stays in the processor's cache; the states of all steps are never held. On
+the way back only the states at the start of each block are kept, and the rest is computed again. Blocks are as long as
+the root of the length, so that this grows slowly.
 
 Arrays are of one floating type. Sums over steps, channels or sequences are float64.
 """
@@ -36,8 +37,8 @@ class Scanned(NamedTuple):
         u: (n, d, l) input.
         delta: (n, d, l) step sizes, before the bias and the softplus.
         a: (d, s) rates of the states.
-        b: (n, l, s) how much of the input enters each state.
-        c: (n, l, s) how much of each state leaves.
+        b: (n, s, l) how much of the input enters each state.
+        c: (n, s, l) how much of each state leaves.
         skip: (d,) share of the input that is added to the output.
         gate: (n, d, l) the output is multiplied by gate · σ(gate).
         bias: (d,) added to the step sizes.
@@ -62,17 +63,17 @@ class Scanned(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Derivatives by each array of `Scanned`; those of `a`, `skip` and `bias` still by sequence, float64.
+    """Derivatives by each array of `Scanned`; those by `a`, `skip` and `bias` are float64.
 
     Args:
         u: (n, d, l).
         delta: (n, d, l).
-        a: (n, d, s) float64.
-        b: (n, l, s) float64.
-        c: (n, l, s) float64.
-        skip: (n, d) float64.
+        a: (d, s).
+        b: (n, s, l).
+        c: (n, s, l).
+        skip: (d,).
         gate: (n, d, l).
-        bias: (n, d) float64.
+        bias: (d,).
         state: (n, d, s).
     """
 
@@ -136,6 +137,15 @@ def _compiled_log1p(x: Any) -> Callable[[Any], Any]:
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
+def _weights(given: Scanned, i: int, start: int, size: int, b: np.ndarray, c: np.ndarray) -> None:
+    """What enters and leaves the states in a block of sequence i, (size, s) each."""
+    for k in range(b.shape[1]):
+        for t in range(size):
+            b[t, k] = given.b[i, k, start + t]
+            c[t, k] = given.c[i, k, start + t]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
 def _steps(given: Scanned, i: int, j: int, start: int, size: int, steps: np.ndarray, decay: np.ndarray) -> None:
     """Step sizes Δ (size,) and decays exp(Δ·a) (size, s) of a block of channel j of sequence i."""
     zero = given.u.dtype.type(0)
@@ -153,125 +163,142 @@ def _steps(given: Scanned, i: int, j: int, start: int, size: int, steps: np.ndar
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def forward(given: Scanned, first: int, last: int, longest: int, y: np.ndarray, state: np.ndarray) -> None:
-    """Scan the rows from `first` to before `last`, where row r is channel r mod d of sequence r // d.
-
-    h ← exp(Δ·a)·h + Δ·b·u, y = c·h + skip·u, times the gate.
+    """Scan the channels from `first` to before `last`: h ← exp(Δ·a)·h + Δ·b·u, y = c·h + skip·u, times the gate.
 
     Args:
         given: What is scanned.
-        first: Row.
-        last: Row.
+        first: Channel.
+        last: Channel.
         longest: Steps of a block.
         y: (n, d, l) is written.
         state: (n, d, s) after the last step, is written.
     """
-    _, d, length = given.u.shape
+    n, _, length = given.u.shape
     states = given.a.shape[1]
     kind = given.u.dtype
     zero, one = kind.type(0), kind.type(1)
     h, out = np.empty(states, kind), np.empty(longest, kind)
     steps, decay = np.empty(longest, kind), np.empty((longest, states), kind)
-    for row in range(first, last):
-        i, j = row // d, row % d
-        h[:] = given.state[i, j]
+    b, c = np.empty((longest, states), kind), np.empty((longest, states), kind)
+    for i in range(n):
+        for j in range(first, last):
+            state[i, j] = given.state[i, j]
         for start in range(0, length, longest):
             size = min(longest, length - start)
-            _steps(given, i, j, start, size, steps, decay)
-            for t in range(size):
-                x, total = steps[t] * given.u[i, j, start + t], zero
-                for k in range(states):
-                    value = decay[t, k] * h[k] + x * given.b[i, start + t, k]
-                    h[k] = value
-                    total += value * given.c[i, start + t, k]
-                out[t] = total
-            for t in range(size):
-                out[t] = (out[t] + given.skip[j] * given.u[i, j, start + t]) * given.valid[i, start + t]
-            if given.gated:
+            _weights(given, i, start, size, b, c)
+            for j in range(first, last):
+                h[:] = state[i, j]
+                _steps(given, i, j, start, size, steps, decay)
                 for t in range(size):
-                    gate = given.gate[i, j, start + t]
-                    out[t] *= gate / (one + _exp(-gate))
-            for t in range(size):
-                y[i, j, start + t] = out[t]
-        state[i, j] = h
+                    x, total = steps[t] * given.u[i, j, start + t], zero
+                    for k in range(states):
+                        value = decay[t, k] * h[k] + x * b[t, k]
+                        h[k] = value
+                        total += value * c[t, k]
+                    out[t] = total
+                state[i, j] = h
+                for t in range(size):
+                    out[t] = (out[t] + given.skip[j] * given.u[i, j, start + t]) * given.valid[i, start + t]
+                if given.gated:
+                    for t in range(size):
+                        gate = given.gate[i, j, start + t]
+                        out[t] *= gate / (one + _exp(-gate))
+                for t in range(size):
+                    y[i, j, start + t] = out[t]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _states(u: np.ndarray, steps: np.ndarray, decay: np.ndarray, b: np.ndarray, held: np.ndarray) -> None:
+    """States (size + 1, s) of a block, the first of which is known, from its input (size,)."""
+    for t in range(len(u)):
+        x = steps[t] * u[t]
+        for k in range(held.shape[1]):
+            held[t + 1, k] = decay[t, k] * held[t, k] + x * b[t, k]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def backward(
     given: Scanned, first: int, last: int, longest: int, by_y: np.ndarray, by_state: np.ndarray, out: Gradients
 ) -> None:
-    """Derivatives for some rows; arguments as of `forward`.
+    """Derivatives for some channels; arguments as of `forward`.
 
     Args:
         given: What is scanned.
-        first: Row.
-        last: Row.
+        first: Channel.
+        last: Channel.
         longest: Steps of a block.
         by_y: (n, d, l) derivative by the output.
         by_state: (n, d, s) derivative by the last state.
-        out: Is written; to `b` and `c` is added.
+        out: Is written; to those of `a`, `skip` and `bias` is added.
     """
-    _, d, length = given.u.shape
+    n, _, length = given.u.shape
     states = given.a.shape[1]
     kind = given.u.dtype
     zero, one = kind.type(0), kind.type(1)
     blocks = (length + longest - 1) // longest
-    starts = np.empty((blocks + 1, states), kind)
+    starts = np.empty((blocks, last - first, states), kind)
     held = np.empty((longest + 1, states), kind)
     steps, decay = np.empty(longest, kind), np.empty((longest, states), kind)
-    by_h, by_a = np.empty(states, kind), np.empty(states, np.float64)
-    for row in range(first, last):
-        i, j = row // d, row % d
-        starts[0] = given.state[i, j]
-        for number in range(blocks - 1):
-            start = number * longest
-            _steps(given, i, j, start, longest, steps, decay)
-            starts[number + 1] = starts[number]
-            for t in range(longest):
-                x = steps[t] * given.u[i, j, start + t]
-                for k in range(states):
-                    starts[number + 1, k] = decay[t, k] * starts[number + 1, k] + x * given.b[i, start + t, k]
-        by_h[:] = by_state[i, j]
-        by_a[:] = 0.0
-        by_skip, by_bias = 0.0, 0.0
+    b, c = np.empty((longest, states), kind), np.empty((longest, states), kind)
+    by_h, by_b, by_c = np.empty(states, kind), np.empty((longest, states)), np.empty((longest, states))
+    for i in range(n):
+        for number in range(blocks):
+            _weights(given, i, number * longest, min(longest, length - number * longest), b, c)
+            for j in range(first, last):
+                if number == 0:
+                    starts[0, j - first] = given.state[i, j]
+                if number + 1 < blocks:
+                    held[0] = starts[number, j - first]
+                    start = number * longest
+                    _steps(given, i, j, start, longest, steps, decay)
+                    _states(given.u[i, j, start : start + longest], steps, decay, b, held)
+                    starts[number + 1, j - first] = held[longest]
+        out.state[i, first:last] = by_state[i, first:last]
         for number in range(blocks - 1, -1, -1):
             start = number * longest
             size = min(longest, length - start)
-            _steps(given, i, j, start, size, steps, decay)
-            held[0] = starts[number]
-            for t in range(size):
-                x = steps[t] * given.u[i, j, start + t]
-                for k in range(states):
-                    held[t + 1, k] = decay[t, k] * held[t, k] + x * given.b[i, start + t, k]
-            for t in range(size - 1, -1, -1):
-                at = start + t
-                u, step = given.u[i, j, at], steps[t]
-                by_out = by_y[i, j, at] * given.valid[i, at]
-                if given.gated:
-                    gate = given.gate[i, j, at]
-                    open_ = one / (one + _exp(-gate))
-                    said = given.skip[j] * u
+            _weights(given, i, start, size, b, c)
+            by_b[:size], by_c[:size] = 0.0, 0.0
+            for j in range(first, last):
+                _steps(given, i, j, start, size, steps, decay)
+                held[0] = starts[number, j - first]
+                _states(given.u[i, j, start : start + size], steps, decay, b, held)
+                by_h[:] = out.state[i, j]
+                by_skip, by_bias = 0.0, 0.0
+                for t in range(size - 1, -1, -1):
+                    at = start + t
+                    u, step = given.u[i, j, at], steps[t]
+                    by_out = by_y[i, j, at] * given.valid[i, at]
+                    if given.gated:
+                        gate = given.gate[i, j, at]
+                        share = one / (one + _exp(-gate))
+                        said = given.skip[j] * u
+                        for k in range(states):
+                            said += held[t + 1, k] * c[t, k]
+                        out.gate[i, j, at] = by_out * said * share * (one + gate * (one - share))
+                        by_out *= gate * share
+                    by_skip += by_out * u
+                    x, by_x, by_step = step * u, zero, zero
                     for k in range(states):
-                        said += held[t + 1, k] * given.c[i, at, k]
-                    out.gate[i, j, at] = by_out * said * open_ * (one + gate * (one - open_))
-                    by_out *= gate * open_
-                by_skip += by_out * u
-                x, by_x, by_step = step * u, zero, zero
-                for k in range(states):
-                    flow = by_h[k] + by_out * given.c[i, at, k]
-                    faded = flow * decay[t, k]
-                    exponent = faded * held[t, k]
-                    by_x += flow * given.b[i, at, k]
-                    by_step += exponent * given.a[j, k]
-                    by_a[k] += exponent * step
-                    out.b[i, at, k] += flow * x
-                    out.c[i, at, k] += by_out * held[t + 1, k]
-                    by_h[k] = faded
-                out.u[i, j, at] = by_out * given.skip[j] + by_x * step
-                by_step = (by_step + by_x * u) * given.valid[i, at]
-                if given.softplus:
-                    by_step /= one + _exp(-(given.delta[i, j, at] + given.bias[j]))
-                by_bias += by_step
-                out.delta[i, j, at] = by_step
-        out.state[i, j] = by_h
-        out.a[i, j] = by_a
-        out.skip[i, j], out.bias[i, j] = by_skip, by_bias
+                        flow = by_h[k] + by_out * c[t, k]
+                        faded = flow * decay[t, k]
+                        exponent = faded * held[t, k]
+                        by_x += flow * b[t, k]
+                        by_step += exponent * given.a[j, k]
+                        out.a[j, k] += exponent * step
+                        by_b[t, k] += flow * x
+                        by_c[t, k] += by_out * held[t + 1, k]
+                        by_h[k] = faded
+                    out.u[i, j, at] = by_out * given.skip[j] + by_x * step
+                    by_step = (by_step + by_x * u) * given.valid[i, at]
+                    if given.softplus:
+                        by_step /= one + _exp(-(given.delta[i, j, at] + given.bias[j]))
+                    by_bias += by_step
+                    out.delta[i, j, at] = by_step
+                out.state[i, j] = by_h
+                out.skip[j] += by_skip
+                out.bias[j] += by_bias
+            for k in range(states):
+                for t in range(size):
+                    out.b[i, k, start + t] = by_b[t, k]
+                    out.c[i, k, start + t] = by_c[t, k]

@@ -11,8 +11,9 @@ of the package mamba-ssm serves where it is installed.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
@@ -146,9 +147,8 @@ def _kernel(u: Tensor, steps: Tensor, a: Tensor, b: Tensor, c: Tensor, state: Te
         raise InputError("mamba-ssm is not installed", allowed="recurrent, chunked", remedy="pip install mamba-ssm")
     if state.count_nonzero():
         raise InputError("mamba-ssm takes no earlier state", allowed="recurrent, chunked")
-    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
-
-    return selective_scan_fn(u, steps, a, b, c, return_last_state=True)
+    interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
+    return interface.selective_scan_fn(u, steps, a, b, c, return_last_state=True)
 
 
 _SCANS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {"recurrent": _recurrent, "chunked": _chunked}
@@ -168,12 +168,11 @@ def _fused(
     state = u.new_zeros(n, d, a.shape[1]) if state is None else state.to(u.dtype)
     gated = gate is not None
     gate = u.new_zeros(0, 0, 0) if gate is None else gate
-    b, c = b.transpose(1, 2), c.transpose(1, 2)
     return _Fused.apply(u, delta, a, b, c, skip, gate, bias, valid, state, softplus, gated)
 
 
 class _Fused(torch.autograd.Function):
-    """The compiled scan, with the derivatives of all arrays but the mask."""
+    """The compiled scan, with the derivatives by all arrays but the mask."""
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
@@ -181,53 +180,52 @@ class _Fused(torch.autograd.Function):
         *tensors, ctx.softplus, ctx.gated = given
         ctx.save_for_backward(*tensors)
         scanned = _scanned(tensors, ctx.softplus, ctx.gated)
+        _, channels, length = scanned.u.shape
         y, state = np.empty_like(scanned.u), np.empty_like(scanned.state)
-        longest = scan_kernels.block(y.shape[2])
-        _shared(y.shape[0] * y.shape[1], lambda i, lo, hi: scan_kernels.forward(scanned, lo, hi, longest, y, state))
+        longest = scan_kernels.block(length)
+        _shared(channels, lambda _, first, last: scan_kernels.forward(scanned, first, last, longest, y, state))
         return torch.from_numpy(y), torch.from_numpy(state)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_y: Tensor, by_state: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         scanned = _scanned(ctx.saved_tensors, ctx.softplus, ctx.gated)
-        n, d, length = scanned.u.shape
-        states = scanned.a.shape[1]
-        workers = _workers(n * d)
-        sums = np.zeros((2, workers, n, length, states))  # of b and c: each worker adds to its own
+        d, s = scanned.a.shape
+        workers = _workers(d)
+        by_b, by_c = (np.empty((workers, *scanned.b.shape), scanned.b.dtype) for _ in range(2))
         out = Gradients(
-            np.empty_like(scanned.u), np.empty_like(scanned.u), np.empty((n, d, states)), sums[0, 0], sums[1, 0],
-            np.empty((n, d)), np.empty_like(scanned.gate), np.empty((n, d)), np.empty_like(scanned.state),
+            np.empty_like(scanned.u), np.empty_like(scanned.u), np.zeros((d, s)), by_b[0], by_c[0], np.zeros(d),
+            np.empty_like(scanned.gate), np.zeros(d), np.empty_like(scanned.state),
         )  # fmt: skip
-        longest = scan_kernels.block(length)
-        given = _array(by_y), _array(by_state)
+        given = scan_kernels.block(scanned.u.shape[2]), _array(by_y), _array(by_state)
 
-        def work(i: int, low: int, high: int) -> None:
-            scan_kernels.backward(scanned, low, high, longest, *given, out._replace(b=sums[0, i], c=sums[1, i]))
+        def work(worker: int, first: int, last: int) -> None:  # each has sums over channels of its own
+            scan_kernels.backward(scanned, first, last, *given, out._replace(b=by_b[worker], c=by_c[worker]))
 
-        _shared(n * d, work)
-        total = out._replace(
-            a=out.a.sum(0), b=sums[0].sum(0), c=sums[1].sum(0), skip=out.skip.sum(0), bias=out.bias.sum(0)
-        )
-        u, delta, a, b, c, skip, gate, bias, state = (torch.from_numpy(x).to(by_y.dtype) for x in total)
+        _shared(d, work)
+        if workers > 1:
+            out = out._replace(b=by_b.sum(0), c=by_c.sum(0))
+        u, delta, a, b, c, skip, gate, bias, state = (torch.from_numpy(x).to(by_y.dtype) for x in out)
         return u, delta, a, b, c, skip, gate, bias, None, state, None, None
 
 
-def _scanned(tensors: Any, softplus: bool, gated: bool) -> Scanned:
-    return Scanned(*(_array(x) for x in tensors), softplus, gated)
+def _scanned(tensors: Sequence[Tensor], softplus: bool, gated: bool) -> Scanned:
+    u, delta, a, b, c, skip, gate, bias, valid, state = (_array(x) for x in tensors)
+    return Scanned(u, delta, a, b, c, skip, gate, bias, valid, state, softplus, gated)
 
 
 def _array(x: Tensor) -> np.ndarray:
     return x.detach().contiguous().numpy()
 
 
-def _workers(rows: int) -> int:
-    return max(1, min(torch.get_num_threads(), rows))
+def _workers(channels: int) -> int:
+    return max(1, min(torch.get_num_threads(), channels))
 
 
-def _shared(rows: int, work: Callable[[int, int, int], None]) -> None:
-    """Call `work` (worker, first row, row after the last) on as many threads as torch uses."""
-    workers = _workers(rows)
-    cuts = [rows * i // workers for i in range(workers + 1)]
+def _shared(channels: int, work: Callable[[int, int, int], None]) -> None:
+    """Call `work` (worker, first channel, channel after the last) on as many threads as torch uses."""
+    workers = _workers(channels)
+    cuts = [channels * i // workers for i in range(workers + 1)]
     if workers == 1:
         work(0, *cuts)
         return
