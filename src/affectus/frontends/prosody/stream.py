@@ -52,7 +52,7 @@ class _Waiting:
 class Stream:
     """Takes samples at 16 kHz and gives rows of 25 descriptors that are not smoothed yet, 100 a second.
 
-    Row i belongs to 20 ms from i · 10 ms; a row comes up to 4 s after its sound. Use `push` until the end, then
+    Row i belongs to 20 ms from i · 10 ms; a row comes up to 3.5 s after its sound. Use `push` until the end, then
     `finish` once. Samples must be finite.
     """
 
