@@ -18,6 +18,7 @@ from affectus.sample import Dialogue, Sample
 from affectus.taxonomy import Target
 from affectus.training import bert_graph
 from affectus.training.export import export
+from affectus.training.graph_weights import graph_weights
 
 TEXTS = ["I can't believe you did that for me!", "no", "", "so " * 90, "grüße 😀", "Why?"]
 
@@ -45,6 +46,31 @@ def test_the_graph_computes_what_torch_computes(tmp_path: Path, int8: bool, tole
             assert a.flags == b.flags
             assert [e.text for e in a.evidence] == [e.text for e in b.evidence]
             assert np.allclose([e.weight for e in a.evidence], [e.weight for e in b.evidence], atol=1e-4)
+
+
+@pytest.mark.parametrize(("int8", "tolerance"), [(False, 0.0), (True, 0.01)])
+def test_a_graph_gives_its_weights_back(tmp_path: Path, int8: bool, tolerance: float) -> None:
+    torch.manual_seed(1)
+    system = build("text-classifier/tiny").eval()
+    found = graph_weights(export(system, tmp_path, int8=int8) / "model.onnx")
+    wanted = system.state_dict()
+    assert set(found) == {name for name in wanted if "position_ids" not in name}
+    folded = ("position_embeddings.weight", "token_type_embeddings.weight")
+    for name, value in found.items():
+        if not name.endswith(folded):
+            torch.testing.assert_close(value, wanted[name], atol=tolerance, rtol=0)
+    before = system.logits(TEXTS)["goemotions-28"]
+    system.load_state_dict(found, strict=False)
+    assert np.allclose(system.logits(TEXTS)["goemotions-28"], before, atol=max(tolerance, 1e-5), equal_nan=True)
+
+
+def test_a_graph_of_another_kind_has_no_weights_to_give(tmp_path: Path) -> None:
+    import onnx
+
+    graph = onnx.helper.make_model(onnx.helper.make_graph([], "other", [], []))
+    onnx.save(graph, str(tmp_path / "model.onnx"))
+    with pytest.raises(CheckpointError, match="positions"):
+        graph_weights(tmp_path / "model.onnx")
 
 
 def test_smoothing_tames_outliers_in_a_quantised_layer() -> None:

@@ -133,10 +133,10 @@ def test_groups_take_in_order_freeze_and_decay() -> None:
 def test_init_takes_parameters_by_pattern() -> None:
     donor, system = build("text-classifier/tiny"), build("text-classifier/tiny")
     torch.nn.init.ones_(donor.backbone.embeddings.word_embeddings.weight)
-    assert loop.take(system, donor, {"backbone.embeddings.*": "backbone.embeddings.*"}) > 2
+    assert loop.take(system, donor.state_dict(), {"backbone.embeddings.*": "backbone.embeddings.*"}) > 2
     assert (system.backbone.embeddings.word_embeddings.weight == 1).all()
     with pytest.raises(ConfigError, match="no parameter fits"):
-        loop.take(system, donor, {"bckbone.*": "backbone.*"})
+        loop.take(system, donor.state_dict(), {"bckbone.*": "backbone.*"})
 
 
 def test_collate_draws_are_those_of_their_step() -> None:

@@ -44,9 +44,12 @@ class EmotionICConfig(Config):
 
     Args:
         targets: One scale of kind one-of.
-        backbone: Frozen text encoder whose mean state over a turn's tokens is read; None reads `features`.
+        backbone: Text encoder whose mean state over a turn's tokens is read: a reference, which is frozen, or a
+            `Backbone` that says how it takes part in training; None reads `features`.
+        states: Numbers of its layers whose mean states stand side by side, 0 for the embeddings, -1 for the last.
         features: Name of the features of a turn that are read where there is no backbone.
-        width: Their numbers; with a backbone, its own.
+        width: Their numbers; with a backbone, those of its states.
+        entry: Features that are made of them before all else, by a dense layer with GELU; 0 takes them as they are.
         hidden: Features of the recurrence and of the fusion.
         inner: Features inside the feed-forward part of the attention layers.
         layers: Attention layers.
@@ -55,15 +58,18 @@ class EmotionICConfig(Config):
         dropout: Share of features and of attention weights dropped in training.
         max_length: Tokens of one window of a text; a longer turn is read in several windows.
         context: `full`: later turns are read too, as in the paper; `past`: each turn is read from what was said until
-            then, and answered at once.
+            then, and answered at once; `both`: it learns the one and the other, a batch this way or that by lot, and
+            reads the past alone until `seeing` says otherwise.
         identity: Whether who speaks is looked at.
         crf: Whether labels weigh on each other; else each turn has a softmax of its own.
         compat: Names of `QUIRKS`.
     """
 
-    backbone: str | None = "asset:minilm-l6"
+    backbone: str | Backbone | None = "asset:minilm-l6"
+    states: Annotated[tuple[int, ...], Field(min_length=1)] = (-1,)
     features: str = "text"
     width: Annotated[int, Field(ge=1)] = 1024
+    entry: Annotated[int, Field(ge=0)] = 0
     hidden: Annotated[int, Field(ge=1)] = 768
     inner: Annotated[int, Field(ge=1)] = 768
     layers: Annotated[int, Field(ge=1)] = 5
@@ -388,11 +394,17 @@ class EmotionIC(System):
             raise ConfigError(f"compat names {unknown[0]!r}", allowed=", ".join(QUIRKS))
         self.target = config.targets[0].scale
         labels = len(scale(self.target))
-        self.backbone: Any = None if config.backbone is None else _frozen(config.backbone)
-        width = config.width if self.backbone is None else self.backbone.config.hidden_size
+        self.backbone: Any = None if config.backbone is None else _encoder(config.backbone)
+        if self.backbone is not None:
+            layers = self.backbone.config.num_hidden_layers
+            if not all(-layers - 1 <= number <= layers for number in config.states):
+                raise ConfigError(f"states are {config.states}", allowed=f"from {-layers - 1} to {layers}")
+        given = config.width if self.backbone is None else len(config.states) * self.backbone.config.hidden_size
+        width = config.entry or given
         if width % (2 * config.heads):
             raise ConfigError(f"{config.heads} heads of a width of {width}", allowed="an even number of features each")
         hidden = config.hidden
+        self.entry = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(given, width), nn.GELU()) if config.entry else None
         self.attention = nn.ModuleList(
             IdentityLayer(width, config.inner, config.heads, config.dropout) for _ in range(config.layers)
         )
@@ -406,8 +418,9 @@ class EmotionIC(System):
         self.output = nn.Linear(hidden, labels)
         self.dropout = nn.Dropout(config.dropout)
         self.crf = SkipChainCRF(labels) if config.crf else None
+        reads = None if config.backbone is None else str(config.backbone)
         self.collate = EmotionICCollate(
-            config.targets, config.backbone, config.features, width, config.max_length, config.identity
+            config.targets, reads, config.features, given, config.max_length, config.identity
         )
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
@@ -422,16 +435,18 @@ class EmotionIC(System):
         given: Tensor | None = None,
         **windows: Tensor,
     ) -> dict[str, Tensor]:
-        """States of the turns (turns, width), 0 of an empty one, with what the head needs beside them."""
+        """States of the turns (turns, features), 0 of an empty one, with what the head needs beside them."""
         if given is None:
             given = self._mean_states(len(speaker), **windows)
         return {"states": given, "speaker": speaker, "opens": opens, "gates": gates}
 
     def _mean_states(self, turns: int, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor) -> Tensor:
-        """Mean over all tokens of each turn (turns, width), from its windows (windows, tokens) and whose they are."""
+        """Mean over all tokens of each turn (turns, features), from its windows (windows, tokens) and their owners."""
+        numbers = self.config.states
         if not turns:
-            return torch.zeros(0, self.backbone.config.hidden_size, device=ids.device)
-        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+            return torch.zeros(0, len(numbers) * self.backbone.config.hidden_size, device=ids.device)
+        layers = self.backbone(input_ids=ids, attention_mask=valid.long(), output_hidden_states=True).hidden_states
+        states = torch.cat([layers[number] for number in numbers], -1)
         share = content.to(states.dtype)
         sums = torch.einsum("bt,btf->bf", share, states)
         count = sums.new_zeros(turns).index_add(0, owner, share.sum(1))
@@ -441,13 +456,13 @@ class EmotionIC(System):
         """Log probabilities of the labels of each turn before the CRF, scale name → (turns, k).
 
         Args:
-            states: (turns, width).
+            states: (turns, features).
             speaker: (turns,) numbers, from 0 on in each dialogue.
             opens: (turns,) True at the first turn of a dialogue.
             gates: (turns, 2) influence of own and other's state, 0 without an edge.
         """
         turns = padded(opens.bool())
-        text = turns.wide(states)
+        text = turns.wide(states if self.entry is None else self.entry(states))
         who = turns.wide(speaker.long())
         around, local = self.globally(text, who, turns.valid), self.locally(text, who, turns.wide(gates))
         fused = self.fused(around, local, text)[turns.row, turns.at]
@@ -548,8 +563,9 @@ class EmotionIC(System):
         )
 
 
-def _frozen(reference: str) -> Any:
-    encoder = backbones.text_encoder(Backbone(name=reference, train=False))
+def _encoder(reference: str | Backbone) -> Any:
+    how = reference if isinstance(reference, Backbone) else Backbone(name=reference, train=False)
+    encoder = backbones.text_encoder(how)
     if getattr(encoder, "pooler", None) is not None:  # a layer on the first token, which the mean never reads
         encoder.pooler = None
     return encoder

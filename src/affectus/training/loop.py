@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from fnmatch import fnmatchcase
@@ -27,7 +27,7 @@ from affectus.backbones import half_units
 from affectus.batch import Batch
 from affectus.errors import ConfigError, InputError, require
 from affectus.progress import task
-from affectus.registry import build, entry, load, restored
+from affectus.registry import build, entry, find, restored
 from affectus.system import System
 from affectus.training.calibration import fit_to_held_out
 from affectus.training.folder import RunFolder
@@ -77,7 +77,7 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
     set_seed(run.seed)
     system = build(run.system, **run.config)
     for source, patterns in run.init.items():
-        take(system, load(str((earlier or {}).get(source, source))), patterns)
+        take(system, weights(str((earlier or {}).get(source, source))), patterns)
     if (prepare := getattr(system, "prepare", None)) is not None:  # what it must know of its training data as a whole
         prepare(data.train)
     if run.method == "fit":
@@ -92,13 +92,22 @@ def train(run: Run, data: Data, out: Path, *, name: str = "", resume: bool = Fal
     return system.eval()
 
 
-def take(system: nn.Module, donor: Any, patterns: dict[str, str]) -> int:
-    """Copy parameters from a donor whose names fit a pattern; returns how many.
+def weights(name: str) -> Mapping[str, Tensor]:
+    """The weights of a checkpoint by name; of one that was exported, those that its graph holds."""
+    from affectus.training.graph_weights import graph_weights
+
+    folder = find(name)
+    exported = (folder / "model.onnx").is_file() and not (folder / "model.safetensors").is_file()
+    return graph_weights(folder / "model.onnx") if exported else restored(folder).state_dict()
+
+
+def take(system: nn.Module, given: Mapping[str, Tensor], patterns: dict[str, str]) -> int:
+    """Copy parameters of another system whose names fit a pattern; returns how many.
 
     Raises:
         ConfigError: If a pattern takes nothing, or a name or shape does not exist in the system.
     """
-    own, given, count = system.state_dict(), donor.state_dict(), 0
+    own, count = system.state_dict(), 0
     for source, target in patterns.items():
         names = [n for n in given if fnmatchcase(n, source)]
         if not names:
