@@ -13,10 +13,11 @@ from affectus.analysis.fusion import fuse
 from affectus.analysis.people import Person, name_people, rename
 from affectus.analysis.plan import Source
 from affectus.analysis.read import Log, reader
+from affectus.analysis.read_dialogue import read_dialogues, spoken
 from affectus.analysis.read_text import read_words
 from affectus.analysis.settings import Settings
 from affectus.media import Fault, blocks, probe
-from affectus.sample import Media, Sample, Span
+from affectus.sample import Dialogue, Media, Sample, Span
 from affectus.taxonomy import scale
 from affectus.timeline import Timeline
 
@@ -42,16 +43,17 @@ def read_media(source: Source, settings: Settings, log: Log) -> Timeline:
     """
     info = probe(source.path)
     turns, sentences = _listen(source, settings, log) if info.audio else ([], [])
+    words, conversation = _words(source, sentences, settings, log)
     parts = [
         _voices(source, turns, settings, log),
-        _words(source, sentences, settings, log),
+        words,
         _faces(source, settings, log) if info.video else Timeline.empty(),
     ]
     people = _people(parts[2], turns, source, log)
     readings = rename(Timeline.concat(parts), people)
     with log.stage("fusion"):
         fused = Timeline.concat([fuse(_of(readings, p), _spans(readings, p)) for p in people])
-    return Timeline.concat([fused, readings])
+    return Timeline.concat([fused, readings, rename(conversation, people)])
 
 
 # -- voices and words --------------------------------------------------------------------------------------------------
@@ -167,8 +169,11 @@ def cut(sound: Iterable[tuple[float, np.ndarray]], spans: Sequence[tuple[float, 
         yield held[max(first - origin, 0) : max(last - origin, 0)]
 
 
-def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, log: Log) -> Timeline:
-    """A reading of each sentence; words that can't be relied on stand there unread, with the reason."""
+def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, log: Log) -> tuple[Timeline, Timeline]:
+    """A reading of each sentence by itself and one in its conversation, which is not fused: the words are the same.
+
+    Words that can't be relied on stand among the first unread, with the reason.
+    """
     good = [s for s in sentences if s.readable]
     bad = [s for s in sentences if not s.readable]
     samples = [
@@ -176,8 +181,10 @@ def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, lo
         for i, s in enumerate(good)
     ]
     read = read_words(samples, settings, log, len(samples)) if samples else Timeline.empty()
+    talk = Dialogue(tuple(samples), id=source.name)
+    heard = read_dialogues([talk], settings, log) if spoken(talk) else Timeline.empty()
     if not bad:
-        return read
+        return read, heard
     log.notes.append(f"{len(bad)} of {len(sentences)} sentences were not read: the transcript can't be relied on there")
     unread = Timeline.build(
         [Span(source.name, s.track, None, s.start, s.end) for s in bad],
@@ -188,7 +195,7 @@ def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, lo
         text=[s.text for s in bad],
         flags=[list(s.flags) for s in bad],
     )
-    return Timeline.concat([read, unread])
+    return Timeline.concat([read, unread]), heard
 
 
 # -- faces and people --------------------------------------------------------------------------------------------------

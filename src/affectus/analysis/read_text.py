@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, islice
 
 from affectus import progress
+from affectus.analysis.english import in_english
 from affectus.analysis.plan import Source
 from affectus.analysis.read import Log, reader
+from affectus.analysis.read_dialogue import named, read_dialogues, spoken
 from affectus.analysis.settings import Settings
 from affectus.media import Kind
 from affectus.roles import Explainer
-from affectus.sample import Dialogue, Sample
+from affectus.sample import Dialogue, Item, Sample, conversations, flatten
 from affectus.timeline import Timeline
 
 _CHUNK = 512  # samples that are read at a time
 EXPLAINED = 2000  # texts of one source whose words are left out in turn
-ENGLISH = "en"
 
 
 def read_text_source(source: Source, settings: Settings, log: Log) -> Timeline:
@@ -41,8 +42,11 @@ def read_text_source(source: Source, settings: Settings, log: Log) -> Timeline:
         language=settings.language,
         faults=log.faults,
     )
-    samples = (replace(sample, source=source.name) for sample in _turns(items))
-    timeline = read_words(samples, settings, log, total=None)
+    if kind in (Kind.CHAT, Kind.SUBTITLES):
+        timeline = _conversations(list(items), source, settings, log)
+    else:
+        samples = (replace(sample, source=source.name) for sample in items if isinstance(sample, Sample))
+        timeline = read_words(samples, settings, log, total=None)
     if not len(timeline):
         log.notes.append("there is no text in it")
     return timeline
@@ -69,15 +73,11 @@ def read_words(samples: Iterable[Sample], settings: Settings, log: Log, total: f
             with log.stage("text"):
                 parts.append(read(chunk))
             advance(len(chunk))
-    timeline = Timeline.concat(parts)
-    language = (settings.language or ENGLISH).lower()
-    if language.split("-")[0] != ENGLISH and len(timeline):
-        log.notes.append(f"the text reader was trained on English; its readings of {settings.language!r} are flagged")
-        flags = [[*(row or ()), f"language:{language}"] for row in timeline.column("flags")]
-        timeline = timeline.set_column("flags", flags)
-    return timeline
+    return in_english(Timeline.concat(parts), settings, log)
 
 
-def _turns(items: Iterable[Sample | Dialogue]) -> Iterator[Sample]:
-    for item in items:
-        yield from item.turns if isinstance(item, Dialogue) else (item,)
+def _conversations(items: Iterable[Item], source: Source, settings: Settings, log: Log) -> Timeline:
+    """Turns by their words alone, then in their conversation; the cues of subtitles are one."""
+    found = [named(item, source.name) for item in conversations(items) if isinstance(item, Dialogue)]
+    words = read_words(flatten(found), settings, log, total=None)
+    return Timeline.concat([words, read_dialogues([d for d in found if spoken(d)], settings, log)])

@@ -7,15 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from affectus.errors import InputError
+from affectus.errors import InputError, check_option
 from affectus.taxonomy import scale
 
+CONTEXTS = ("past", "full")
 FUSED_SCALE = "ekman-6+neutral"
 READERS: Mapping[str, str] = {
     "text": "affectus/text-goemotions",
     "voice": "affectus/voice-embedded",
     "face": "affectus/face-embedded",
+    "dialogue": "affectus/dialogue-embedded",
 }
 
 
@@ -32,7 +35,8 @@ class Settings:
         window: Seconds that one face reading speaks of.
         text_column: Column of a table that holds the text.
         rename: Field of a chat file → field that we know (`speaker`, `text`, `start`, `end`, `dialogue`).
-        readers: Modality → checkpoint.
+        context: What a reader of dialogues hears beside a turn: the `past`, or the `full` conversation.
+        readers: Modality → checkpoint. That of dialogues is used where it is on this machine.
     """
 
     labels: str | None = None
@@ -43,10 +47,12 @@ class Settings:
     window: float = 1.0
     text_column: str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
+    context: Literal["past", "full"] = "past"
     readers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "readers", {**READERS, **self.readers})
+        check_option("context", self.context, CONTEXTS)
         if self.labels is not None:
             scale(self.labels)
         if not 0 < self.fps <= 120:

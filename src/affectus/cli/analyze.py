@@ -40,6 +40,9 @@ def analyze(
             help="THEIRS=OURS: a chat's field that is our speaker, text, start …; may be repeated.",
         ),
     ] = None,
+    context: Annotated[
+        str, typer.Option(help="What a reader of dialogues hears beside a turn: past, or full with later turns.")
+    ] = "past",
     reader: Annotated[
         list[str] | None, typer.Option(help="CHECKPOINT, or MODALITY=CHECKPOINT; may be repeated.")
     ] = None,
@@ -74,6 +77,7 @@ def analyze(
         fps=fps,
         text_column=text_column,
         rename=_pairs(rename, "--map"),
+        context=context,  # type: ignore[arg-type]
         readers=_readers(reader),
     )
     plan = collect(list(inputs), jobs=jobs, fps=fps, skip=[out] if out else [])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from affectus import backbones
+from affectus.affect import Evidence
 from affectus.backbones import Backbone
 from affectus.batch import Batch
 from affectus.card import Card
@@ -28,12 +30,14 @@ from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.frontends.tokens import TextCollate, Tokens, gold_rows
 from affectus.nn.attention import hide
 from affectus.nn.crf import UNKNOWN, SkipChainCRF
+from affectus.nn.influence import influence
 from affectus.readout import read_out
 from affectus.sample import Dialogue, Item, Sample, conversations
 from affectus.system import System
 from affectus.taxonomy import Target, scale
 from affectus.timeline import Timeline
 
+_SEEN = {"full": "whole dialogues", "past": "what was said until each turn", "both": "dialogues either way"}
 NEVER = 100  # added to the distance of a speaker's utterance before, where there is none
 QUIRKS = {"centred-on-padding": "positions are counted from the middle of the padded batch, so padding changes outputs"}
 
@@ -47,6 +51,7 @@ class EmotionICConfig(Config):
         backbone: Text encoder whose mean state over a turn's tokens is read: a reference, which is frozen, or a
             `Backbone` that says how it takes part in training; None reads `features`.
         states: Numbers of its layers whose mean states stand side by side, 0 for the embeddings, -1 for the last.
+        beside: A second encoder with the same tokenizer, the mean of whose last states stands beside those.
         features: Name of the features of a turn that are read where there is no backbone.
         width: Their numbers; with a backbone, those of its states.
         entry: Features that are made of them before all else, by a dense layer with GELU; 0 takes them as they are.
@@ -67,6 +72,7 @@ class EmotionICConfig(Config):
 
     backbone: str | Backbone | None = "asset:minilm-l6"
     states: Annotated[tuple[int, ...], Field(min_length=1)] = (-1,)
+    beside: str | Backbone | None = None
     features: str = "text"
     width: Annotated[int, Field(ge=1)] = 1024
     entry: Annotated[int, Field(ge=0)] = 0
@@ -77,7 +83,7 @@ class EmotionICConfig(Config):
     depth: Annotated[int, Field(ge=1)] = 3
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     max_length: Annotated[int, Field(ge=8)] = 128
-    context: Literal["full", "past"] = "full"
+    context: Literal["full", "past", "both"] = "full"
     identity: bool = True
     crf: bool = True
 
@@ -156,22 +162,25 @@ class EmotionICCollate:
         dialogues = [item.turns if isinstance(item, Dialogue) else (item,) for item in items]
         dialogues = [turns for turns in dialogues if turns]
         turns = [turn for turns in dialogues for turn in turns]
-        speakers = [self._speakers(turns) for turns in dialogues]
-        flows = [flow(numbers) for numbers in speakers]
-        inputs: dict[str, Any] = {
-            "speaker": np.concatenate([np.zeros(0, np.int64), *speakers]),
-            "opens": np.array([i == 0 for numbers in speakers for i in range(len(numbers))], bool),
-            "gates": np.concatenate([np.zeros((0, 2), np.float32), *(f.edges * f.influence for f in flows)]),
-        }
         given, flags = self._content(turns)
         flags = [[*f, *w] for f, w in zip(flags, (w for d in dialogues for w in _warnings(d)), strict=True)]
         gold = {t.scale: gold_rows(turns, t.scale, t.perspective) for t in self.targets}
         return Batch(
-            inputs | given,
+            self.company(dialogues) | given,
             {name: rows for name, rows in gold.items() if rows is not None},
             [turn.span for turn in turns],
             [(turn.text, f) for turn, f in zip(turns, flags, strict=True)],
         )
+
+    def company(self, dialogues: Sequence[Sequence[Sample]]) -> dict[str, Any]:
+        """Who speaks when: `speaker`, `opens` and `gates` of the turns of some dialogues."""
+        speakers = [self._speakers(turns) for turns in dialogues]
+        flows = [flow(numbers) for numbers in speakers]
+        return {
+            "speaker": np.concatenate([np.zeros(0, np.int64), *speakers]),
+            "opens": np.array([i == 0 for numbers in speakers for i in range(len(numbers))], bool),
+            "gates": np.concatenate([np.zeros((0, 2), np.float32), *(f.edges * f.influence for f in flows)]),
+        }
 
     def _speakers(self, turns: Sequence[Sample]) -> np.ndarray:
         """A number a turn; somebody without a name is taken for nobody else."""
@@ -368,6 +377,18 @@ def padded(opens: Tensor) -> Padded:
     return Padded(row, at, valid)
 
 
+class Said(NamedTuple):
+    """What is kept of a turn while a dialogue goes on.
+
+    Args:
+        state: (1, features).
+        note: Its text and flags.
+    """
+
+    state: Tensor
+    note: tuple[str | None, list[str]]
+
+
 class EmotionIC(System):
     """Reads the emotion of each turn of a dialogue.
 
@@ -377,6 +398,7 @@ class EmotionIC(System):
 
     Config = EmotionICConfig
     modality = "dialogue"
+    collate: EmotionICCollate
     default_run: ClassVar[dict[str, Any]] = {
         "epochs": 10,
         "batch": 16,
@@ -395,16 +417,15 @@ class EmotionIC(System):
         self.target = config.targets[0].scale
         labels = len(scale(self.target))
         self.backbone: Any = None if config.backbone is None else _encoder(config.backbone)
-        if self.backbone is not None:
-            layers = self.backbone.config.num_hidden_layers
-            if not all(-layers - 1 <= number <= layers for number in config.states):
-                raise ConfigError(f"states are {config.states}", allowed=f"from {-layers - 1} to {layers}")
-        given = config.width if self.backbone is None else len(config.states) * self.backbone.config.hidden_size
+        self.beside: Any = None if config.beside is None else _encoder(config.beside)
+        given = config.width if self.backbone is None else self._features()
         width = config.entry or given
         if width % (2 * config.heads):
             raise ConfigError(f"{config.heads} heads of a width of {width}", allowed="an even number of features each")
         hidden = config.hidden
-        self.entry = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(given, width), nn.GELU()) if config.entry else None
+        self.entry = (
+            nn.Sequential(nn.Dropout(config.dropout), nn.Linear(given, width), nn.GELU()) if config.entry else None
+        )
         self.attention = nn.ModuleList(
             IdentityLayer(width, config.inner, config.heads, config.dropout) for _ in range(config.layers)
         )
@@ -418,10 +439,19 @@ class EmotionIC(System):
         self.output = nn.Linear(hidden, labels)
         self.dropout = nn.Dropout(config.dropout)
         self.crf = SkipChainCRF(labels) if config.crf else None
+        self.sees: Literal["full", "past"] = "full" if config.context == "full" else "past"
         reads = None if config.backbone is None else str(config.backbone)
         self.collate = EmotionICCollate(
             config.targets, reads, config.features, given, config.max_length, config.identity
         )
+
+    def _features(self) -> int:
+        """Numbers of a turn that its encoders give."""
+        layers, states = self.backbone.config.num_hidden_layers, self.config.states
+        if not all(-layers - 1 <= number <= layers for number in states):
+            raise ConfigError(f"states are {states}", allowed=f"from {-layers - 1} to {layers}")
+        more = 0 if self.beside is None else self.beside.config.hidden_size
+        return len(states) * self.backbone.config.hidden_size + more
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
         """Log probabilities of the labels of each turn before the CRF, (turns, k); arguments as in the collate."""
@@ -442,11 +472,14 @@ class EmotionIC(System):
 
     def _mean_states(self, turns: int, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor) -> Tensor:
         """Mean over all tokens of each turn (turns, features), from its windows (windows, tokens) and their owners."""
-        numbers = self.config.states
         if not turns:
-            return torch.zeros(0, len(numbers) * self.backbone.config.hidden_size, device=ids.device)
-        layers = self.backbone(input_ids=ids, attention_mask=valid.long(), output_hidden_states=True).hidden_states
-        states = torch.cat([layers[number] for number in numbers], -1)
+            return torch.zeros(0, self._features(), device=ids.device)
+        tokens = {"input_ids": ids, "attention_mask": valid.long()}
+        layers = self.backbone(**tokens, output_hidden_states=True).hidden_states
+        parts = [layers[number] for number in self.config.states]
+        if self.beside is not None:
+            parts.append(self.beside(**tokens).last_hidden_state)
+        states = torch.cat(parts, -1)
         share = content.to(states.dtype)
         sums = torch.einsum("bt,btf->bf", share, states)
         count = sums.new_zeros(turns).index_add(0, owner, share.sum(1))
@@ -461,6 +494,8 @@ class EmotionIC(System):
             opens: (turns,) True at the first turn of a dialogue.
             gates: (turns, 2) influence of own and other's state, 0 without an edge.
         """
+        if self.training and self.config.context == "both":
+            self.sees = "past" if torch.rand(()) < 0.5 else "full"
         turns = padded(opens.bool())
         text = turns.wide(states if self.entry is None else self.entry(states))
         who = turns.wide(speaker.long())
@@ -473,7 +508,7 @@ class EmotionIC(System):
         t = text.shape[1]
         places = sinusoids(self._positions(valid), text.shape[-1] // self.config.heads)
         visible = valid[:, None, :].expand(-1, t, -1)
-        if self.config.context == "past":
+        if self.sees == "past":
             visible = visible & torch.ones(t, t, dtype=torch.bool, device=text.device).tril()
         same = speaker[:, :, None] == speaker[:, None, :]
         for layer in self.attention:
@@ -493,11 +528,42 @@ class EmotionIC(System):
     def _positions(self, valid: Tensor) -> Tensor:
         """Place of each utterance (b, t) from the middle of its dialogue; from its start if only the past is read."""
         places = torch.arange(valid.shape[1], device=valid.device).expand(valid.shape)
-        if self.config.context == "past":
+        if self.config.context != "full":
             return places
         if "centred-on-padding" in self.config.compat:
             return places - valid.shape[1] // 2
         return places - valid.sum(1, keepdim=True) // 2
+
+    def seeing(self, context: Literal["full", "past"]) -> EmotionIC:
+        """The same system, which from now on reads whole dialogues or what was said until each turn; shares weights.
+
+        Raises:
+            ConfigError: If it did not learn to read that way.
+        """
+        learned = self.config.context
+        if context != learned and learned != "both":
+            raise ConfigError(
+                f"{self.name} reads {_SEEN[learned]}, not {_SEEN[context]}", allowed=f"context: {learned}",
+                remedy="train it with context: both",
+            )  # fmt: skip
+        other = copy(self)
+        other.sees = context
+        return other
+
+    @torch.no_grad()
+    def answer(self, turns: Sequence[Sample], before: Sequence[Said]) -> tuple[Timeline, Said]:
+        """The reading of the last of some turns, one row, and what is to be known of it later on.
+
+        Args:
+            turns: Of one dialogue; at least one.
+            before: What this method gave for each turn but the last.
+        """
+        alone = self.collate([turns[-1]])
+        own = Said(self.encode(**alone.to(self.device).inputs)["states"], alone.notes[0])
+        said = [*before, own]
+        batch = Batch(self.collate.company([turns]), {}, [t.span for t in turns], [found.note for found in said])
+        outputs = self.head(torch.cat([found.state for found in said]), **batch.to(self.device).inputs)
+        return self.decode({name: value.cpu().numpy() for name, value in outputs.items()}, batch)[-1:], own
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Negative log probability of the gold labels, divided by the number of turns; unknown labels are summed out.
@@ -532,11 +598,31 @@ class EmotionIC(System):
         else:
             turns = padded(torch.as_tensor(batch.inputs["opens"]))
             given = (turns.wide(emissions), turns.valid, turns.wide(torch.as_tensor(batch.inputs["speaker"])))
-            past = self.config.context == "past"
+            past = self.sees == "past"
             wide = self.crf.filtered(*given) if past else self.crf.marginals(*given)
             best = wide.argmax(-1) if past else self.crf.viterbi(*given)
             shares, path = (x[turns.row, turns.at].numpy() for x in (wide, best))
         return np.where(empty[:, None], np.nan, np.log(np.maximum(shares, 1e-12))), path
+
+    def moved(self, outputs: Mapping[str, np.ndarray], batch: Batch) -> list[list[Evidence]]:
+        """How far each turn's reading was moved by the speaker's own mood before (`inertia`) and by the other's.
+
+        The weight is the Jensen-Shannon divergence in bits between the shares of the labels with and without what the
+        turns before say of that mood, see `affectus.nn.influence`; the text is who had it. Empty without a CRF.
+        """
+        turns = batch.spans
+        if self.crf is None or not turns:
+            return [[] for _ in turns]
+        shares = np.exp(self.posterior(outputs, batch)[0])
+        tables = (self.crf.own.detach().numpy(), self.crf.other.detach().numpy())
+        out: list[list[Evidence]] = []
+        starts = np.flatnonzero(batch.inputs["opens"])
+        for first, end in zip(starts, [*starts[1:], len(turns)], strict=True):
+            for edges in influence(
+                outputs[self.target][first:end], shares[first:end], batch.inputs["speaker"][first:end], *tables
+            ):
+                out.append([Evidence(e.kind, text=turns[first + e.before].track or "", weight=e.bits) for e in edges])
+        return out
 
     def logits(self, items: Iterable[Item | str], batch_size: int = 32) -> dict[str, np.ndarray]:
         """Uncalibrated log probabilities of each turn, scale name → (turns, k).
@@ -547,7 +633,10 @@ class EmotionIC(System):
         return {self.target: np.concatenate([np.empty((0, len(scale(self.target)))), *parts])}
 
     def decode(self, outputs: dict[str, np.ndarray], batch: Batch) -> Timeline:
-        """Readings whose scores are calibrated marginals and whose labels are those of the best path."""
+        """Readings whose scores are calibrated marginals and whose labels are those of the best path.
+
+        Their evidence is what the turns before did to them, see `moved`.
+        """
         logits, path = self.posterior(outputs, batch)
         names = scale(self.target).labels
         decided = [[] if np.isnan(row).all() else [names[k]] for row, k in zip(logits, path, strict=True)]
@@ -556,8 +645,9 @@ class EmotionIC(System):
             {self.target: logits},
             self.readouts,
             by=self.name,
-            modality="text",
+            modality=self.modality,
             text=[text for text, _ in batch.notes],
+            evidence=self.moved(outputs, batch),
             flags=[flags for _, flags in batch.notes],
             decided={self.target: decided},
         )
