@@ -48,7 +48,7 @@ def masked_words(name: str, /, k: float = 0.5) -> float:
         batches = np.random.default_rng(0).integers(0, len(pool), (_STEPS, 64))
         descend(before.parameters(), lambda step: loss_of(before, [pool[i] for i in batches[step]], step), _STEPS, 3e-3)
         reader = built(name, pooling="mean", embedding_dropout=0.0, **common)
-        take(reader, before, {"backbone.*": "backbone.*"})
+        take(reader, before.state_dict(), {"backbone.*": "backbone.*"})
         _probe(reader, _posts(200, slice(0, 3), 1))
         return share_wrong(reader, _posts(300, slice(3, 6), 2))
 
