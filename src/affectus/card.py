@@ -21,8 +21,9 @@ class Card:
         system: Registry name, for example `"text-classifier"`; the module is the same with underscores.
         cls: Name of the class in the module.
         roles: What it can be asked to do.
-        modalities: What it reads or makes: text, voice, face, image, video, music, eeg, dialogue.
-        unit: What one reading speaks of: turn, span, frame, image, dialogue.
+        modalities: What it reads or makes: text, voice, face, image, video, music, eeg, dialogue, clip (several of them
+            at once, aligned in time).
+        unit: What one reading speaks of: turn, span, frame, image, dialogue, clip.
         title: One line.
         paper: Citation, or what it follows when there is no paper.
         licence: Licence of our code and terms of the published weights.

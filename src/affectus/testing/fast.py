@@ -218,6 +218,12 @@ def _bad_items(subject: Subject) -> Iterator[tuple[str, Item]]:
             "10 ms": np.zeros(160, np.float32) + 0.1,
         }.items():
             yield name, replace(sample, media=Media("audio", array=wave, rate=RATE), start=0.0, end=len(wave) / RATE)
+    if subject.modality == "clip":
+        yield "nothing to see, hear or read", replace(sample, features={})
+        mel, points = sample.features["mel"], sample.features["landmarks"]
+        yield "other bands", replace(sample, features={"mel": mel[:, :5]})
+        yield "no frames", replace(sample, features={"mel": mel[:0]})
+        yield "NaN", replace(sample, features={"landmarks": np.full_like(points, np.nan)})
     if subject.modality in ("face", "image"):
         for name, picture in {
             "one pixel": np.zeros((1, 1, 3), np.uint8),

@@ -16,6 +16,8 @@ from affectus.timeline import Timeline
 
 RATE = 16_000  # Hz, of synthetic sound
 _CLASSES = 4
+_WORD = 8  # numbers of a word vector of made-up clips
+_FACE = np.stack([np.arange(51) % 7, np.arange(51) // 7], 1) / 7  # places of 51 points
 _WORDS = ("happy", "angry", "afraid", "sad")
 
 
@@ -24,7 +26,7 @@ def synthetic_items(system: System, modality: str, n: int, seed: int = 0, *, bli
 
     Args:
         system: The system whose targets the gold is made for.
-        modality: What to make: text, dialogue, voice, face, image, video or eeg.
+        modality: What to make: text, dialogue, voice, face, image, video, clip or eeg.
         n: Number of items.
         seed: Of the generator.
         blind: Give gold that has nothing to do with the content: each class of content meets each label equally often
@@ -110,6 +112,15 @@ def _fill(sample: Sample, modality: str, label: int, rng: np.random.Generator) -
         frames = rng.integers(0, 40, (8, 64, 64, 3)).astype(np.uint8)
         frames[:, 16 * label : 16 * label + 16] += 180
         return replace(sample, media=Media("video", array=frames, rate=8.0), item=None, start=0.0, end=1.0)
+    if modality == "clip":
+        steps = int(rng.integers(14, 20))
+        mel, points = rng.exponential(1.0, (steps, 128)), rng.uniform(0, 0.1, (steps, 51, 2)) + _FACE
+        mel[:, 32 * label : 32 * label + 32] *= 30
+        points[:, 12 * label : 12 * label + 12, 1] += 0.5
+        words = np.eye(_WORD)[[label] * steps] + 0.1 * rng.standard_normal((steps, _WORD))
+        frames = rng.integers(0, 40, (steps, 16, 16, 3)).astype(np.uint8)
+        frames[:, 4 * label : 4 * label + 4] += 180
+        return replace(sample, features={"mel": mel, "landmarks": points, "words": words, "frames": frames})
     if modality == "eeg":
         time = np.arange(256) / 128
         signal = np.sin(2 * np.pi * (4 + 6 * label) * time) + 0.3 * rng.standard_normal((4, 256))
