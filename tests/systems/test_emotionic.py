@@ -172,6 +172,41 @@ def test_names_change_nothing_and_other_dialogues_neither(context: str) -> None:
     np.testing.assert_allclose(here, there[: len(TALK)], atol=1e-6)
 
 
+def test_states_of_layers_and_encoders_stand_side_by_side() -> None:
+    system = tiny(states=(1, -1), peaks=True, beside="tiny:bert", entry=16, max_length=8)
+    long = " ".join(f"word{i}" for i in range(30))
+    turns = talk(("ann", "we won"), ("ben", " "), ("ann", long))
+    batch = system.collate([turns]).to("cpu")
+    with torch.no_grad():
+        states = system.encode(**batch.inputs)["states"]
+        windows = {k: v for k, v in batch.inputs.items() if k in ("ids", "valid")}
+        layers = system.backbone(windows["ids"], windows["valid"].long(), output_hidden_states=True).hidden_states
+    width = system.backbone.config.hidden_size
+    assert states.shape == (3, 6 * width)
+    assert not states[1].any()
+    for turn in (0, 2):
+        mine = batch.inputs["content"] & (batch.inputs["owner"] == turn)[:, None]
+        for at, wanted in ((0, layers[1][mine].mean(0)), (1, layers[-1][mine].mean(0)), (2, layers[-1][mine].amax(0))):
+            torch.testing.assert_close(states[turn, at * width : (at + 1) * width], wanted)
+    assert np.isfinite(system.read([turns]).scores("meld-7")[[0, 2]]).all()
+    with pytest.raises(ConfigError, match="states"):
+        tiny(states=(9,))
+
+
+def test_what_learned_both_ways_reads_both_ways() -> None:
+    system = tiny(context="both")
+    past, full = system.read([talk(*TALK)]), system.seeing("full").read([talk(*TALK)])
+    np.testing.assert_allclose(past.scores("meld-7")[:2], system.read([talk(*TALK[:2])]).scores("meld-7"), atol=1e-6)
+    assert np.abs(past.scores("meld-7")[:2] - full.scores("meld-7")[:2]).max() > 1e-4
+    assert system.sees == "past"  # the other one is a copy
+    with torch.no_grad():
+        encoded = system.encode(**system.collate([talk(*TALK)]).to("cpu").inputs)
+        drawn = {float(system.train().head(**encoded)["meld-7"][0, 0]) for _ in range(20)}
+    assert len(drawn) == 2  # without dropout, by lot: with what follows or without
+    with pytest.raises(ConfigError, match="whole dialogues"):
+        tiny(context="full").seeing("past")
+
+
 def test_past_context_never_reads_ahead() -> None:
     system = tiny(context="past")
     whole = system.read([talk(*TALK)])

@@ -31,6 +31,7 @@ from affectus.frontends.tokens import TextCollate, Tokens, gold_rows
 from affectus.nn.attention import hide
 from affectus.nn.crf import UNKNOWN, SkipChainCRF
 from affectus.nn.influence import influence
+from affectus.nn.standard import Standardised
 from affectus.readout import read_out
 from affectus.sample import Dialogue, Item, Sample, conversations
 from affectus.system import System
@@ -51,10 +52,12 @@ class EmotionICConfig(Config):
         backbone: Text encoder whose mean state over a turn's tokens is read: a reference, which is frozen, or a
             `Backbone` that says how it takes part in training; None reads `features`.
         states: Numbers of its layers whose mean states stand side by side, 0 for the embeddings, -1 for the last.
-        beside: A second encoder with the same tokenizer, the mean of whose last states stands beside those.
+        peaks: Whether the largest value of each of the last states over the tokens stands beside those.
+        beside: A second encoder with the same tokenizer, whose states stand beside those.
         features: Name of the features of a turn that are read where there is no backbone.
         width: Their numbers; with a backbone, those of its states.
-        entry: Features that are made of them before all else, by a dense layer with GELU; 0 takes them as they are.
+        entry: Features that are made of them before all else, standardised and by a dense layer with GELU; 0 takes
+            them as they are.
         hidden: Features of the recurrence and of the fusion.
         inner: Features inside the feed-forward part of the attention layers.
         layers: Attention layers.
@@ -72,6 +75,7 @@ class EmotionICConfig(Config):
 
     backbone: str | Backbone | None = "asset:minilm-l6"
     states: Annotated[tuple[int, ...], Field(min_length=1)] = (-1,)
+    peaks: bool = False
     beside: str | Backbone | None = None
     features: str = "text"
     width: Annotated[int, Field(ge=1)] = 1024
@@ -423,9 +427,8 @@ class EmotionIC(System):
         if width % (2 * config.heads):
             raise ConfigError(f"{config.heads} heads of a width of {width}", allowed="an even number of features each")
         hidden = config.hidden
-        self.entry = (
-            nn.Sequential(nn.Dropout(config.dropout), nn.Linear(given, width), nn.GELU()) if config.entry else None
-        )
+        entry = (Standardised(given), nn.Dropout(config.dropout), nn.Linear(given, width), nn.GELU())
+        self.entry = nn.Sequential(*entry) if config.entry else None
         self.attention = nn.ModuleList(
             IdentityLayer(width, config.inner, config.heads, config.dropout) for _ in range(config.layers)
         )
@@ -445,13 +448,17 @@ class EmotionIC(System):
             config.targets, reads, config.features, given, config.max_length, config.identity
         )
 
+    @property
+    def _encoders(self) -> list[Any]:
+        return [encoder for encoder in (self.backbone, self.beside) if encoder is not None]
+
     def _features(self) -> int:
         """Numbers of a turn that its encoders give."""
-        layers, states = self.backbone.config.num_hidden_layers, self.config.states
-        if not all(-layers - 1 <= number <= layers for number in states):
-            raise ConfigError(f"states are {states}", allowed=f"from {-layers - 1} to {layers}")
-        more = 0 if self.beside is None else self.beside.config.hidden_size
-        return len(states) * self.backbone.config.hidden_size + more
+        states = self.config.states
+        for layers in (encoder.config.num_hidden_layers for encoder in self._encoders):
+            if not all(-layers - 1 <= number <= layers for number in states):
+                raise ConfigError(f"states are {states}", allowed=f"from {-layers - 1} to {layers}")
+        return (len(states) + self.config.peaks) * sum(encoder.config.hidden_size for encoder in self._encoders)
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
         """Log probabilities of the labels of each turn before the CRF, (turns, k); arguments as in the collate."""
@@ -467,23 +474,23 @@ class EmotionIC(System):
     ) -> dict[str, Tensor]:
         """States of the turns (turns, features), 0 of an empty one, with what the head needs beside them."""
         if given is None:
-            given = self._mean_states(len(speaker), **windows)
+            given = self._read(len(speaker), **windows)
         return {"states": given, "speaker": speaker, "opens": opens, "gates": gates}
 
-    def _mean_states(self, turns: int, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor) -> Tensor:
-        """Mean over all tokens of each turn (turns, features), from its windows (windows, tokens) and their owners."""
+    def _read(self, turns: int, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor) -> Tensor:
+        """States of each turn over all its tokens (turns, features), from its windows (windows, tokens), their owners.
+
+        Of each encoder in turn: the means of the layers, then the largest values of the last one.
+        """
         if not turns:
             return torch.zeros(0, self._features(), device=ids.device)
-        tokens = {"input_ids": ids, "attention_mask": valid.long()}
-        layers = self.backbone(**tokens, output_hidden_states=True).hidden_states
-        parts = [layers[number] for number in self.config.states]
-        if self.beside is not None:
-            parts.append(self.beside(**tokens).last_hidden_state)
-        states = torch.cat(parts, -1)
-        share = content.to(states.dtype)
-        sums = torch.einsum("bt,btf->bf", share, states)
-        count = sums.new_zeros(turns).index_add(0, owner, share.sum(1))
-        return sums.new_zeros(turns, sums.shape[1]).index_add(0, owner, sums) / count.clamp(min=1)[:, None]
+        parts = []
+        for encoder in self._encoders:
+            layers = encoder(input_ids=ids, attention_mask=valid.long(), output_hidden_states=True).hidden_states
+            parts.append(_means(torch.cat([layers[i] for i in self.config.states], -1), content, owner, turns))
+            if self.config.peaks:
+                parts.append(_peaks(layers[-1], content, owner, turns))
+        return torch.cat(parts, -1)
 
     def head(self, states: Tensor, speaker: Tensor, opens: Tensor, gates: Tensor) -> dict[str, Tensor]:
         """Log probabilities of the labels of each turn before the CRF, scale name → (turns, k).
@@ -494,21 +501,28 @@ class EmotionIC(System):
             opens: (turns,) True at the first turn of a dialogue.
             gates: (turns, 2) influence of own and other's state, 0 without an edge.
         """
-        if self.training and self.config.context == "both":
-            self.sees = "past" if torch.rand(()) < 0.5 else "full"
+        by_lot = self.training and self.config.context == "both"
+        past = bool(torch.rand(()) < 0.5) if by_lot else self.sees == "past"
         turns = padded(opens.bool())
         text = turns.wide(states if self.entry is None else self.entry(states))
         who = turns.wide(speaker.long())
-        around, local = self.globally(text, who, turns.valid), self.locally(text, who, turns.wide(gates))
+        around, local = self.globally(text, who, turns.valid, past), self.locally(text, who, turns.wide(gates))
         fused = self.fused(around, local, text)[turns.row, turns.at]
         return {self.target: self.output(self.dropout(fused)).log_softmax(-1)}
 
-    def globally(self, text: Tensor, speaker: Tensor, valid: Tensor) -> Tensor:
-        """Utterances seen with all others (b, t, width), from (b, t, width), (b, t) numbers and (b, t) bool."""
+    def globally(self, text: Tensor, speaker: Tensor, valid: Tensor, past: bool = False) -> Tensor:
+        """Utterances seen with all others, or those before them, (b, t, width).
+
+        Args:
+            text: (b, t, width).
+            speaker: (b, t) numbers.
+            valid: (b, t) bool.
+            past: Whether later utterances are hidden.
+        """
         t = text.shape[1]
         places = sinusoids(self._positions(valid), text.shape[-1] // self.config.heads)
         visible = valid[:, None, :].expand(-1, t, -1)
-        if self.sees == "past":
+        if past:
             visible = visible & torch.ones(t, t, dtype=torch.bool, device=text.device).tril()
         same = speaker[:, :, None] == speaker[:, None, :]
         for layer in self.attention:
@@ -653,6 +667,22 @@ class EmotionIC(System):
         )
 
 
+def _means(states: Tensor, content: Tensor, owner: Tensor, turns: int) -> Tensor:
+    """Mean state over the tokens of each turn, 0 where there is none."""
+    share = content.to(states.dtype)
+    sums = states.new_zeros(turns, states.shape[-1]).index_add(0, owner, torch.einsum("bt,btf->bf", share, states))
+    return sums / states.new_zeros(turns).index_add(0, owner, share.sum(1)).clamp(min=1)[:, None]
+
+
+def _peaks(states: Tensor, content: Tensor, owner: Tensor, turns: int) -> Tensor:
+    """Largest value of each feature over the tokens of each turn, 0 where there is none."""
+    highest = states.masked_fill(~content[..., None].bool(), -torch.inf).amax(1)
+    found = states.new_full((turns, states.shape[-1]), -torch.inf).scatter_reduce(
+        0, owner[:, None].expand_as(highest), highest, "amax"
+    )
+    return torch.where(found.isinf(), 0.0, found)
+
+
 def _encoder(reference: str | Backbone) -> Any:
     how = reference if isinstance(reference, Backbone) else Backbone(name=reference, train=False)
     encoder = backbones.text_encoder(how)
@@ -740,4 +770,17 @@ VARIANTS = {
     ),
     "base": EmotionICConfig(targets=_MELD, backbone=None),
     "minilm-l6": EmotionICConfig(targets=_MELD, hidden=192, inner=192, layers=2, depth=1),
+    "two-encoders": EmotionICConfig(
+        targets=_MELD,
+        backbone=Backbone(name="asset:minilm-l6"),
+        states=(4, 5, 6),
+        peaks=True,
+        beside="asset:minilm-l6",
+        entry=192,
+        hidden=192,
+        inner=192,
+        layers=1,
+        depth=1,
+        context="both",
+    ),
 }
