@@ -5,7 +5,7 @@ Everything is built by `affectus.page.tag`, so that no name or quote can break o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -17,6 +17,7 @@ from affectus.page import tag
 
 WIDTH, GUTTER = 960, 92
 _LETTER = 6.4  # width of a letter of a label, in units of the drawings
+_NAME = 13  # letters of a person's name beside a picture
 MOST_BARS = 320  # bars of one lane; more readings are drawn as means over equal stretches
 _HEIGHT = {"fused": 30}
 _THIN = 20
@@ -76,6 +77,49 @@ def person_timeline(group: Sequence[Lane], span: tuple[float, float]) -> Markup:
     parts += _axis(span, y, group[0].timed)
     label = f"Timeline of {group[0].track or group[0].source}"
     return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {y + 26:.0f}", class_="timeline", role="img", aria_label=label)
+
+
+def flow(people: Sequence[Lane], span: tuple[float, float], shifted: Collection[int]) -> Markup:
+    """Shares of all labels in each turn, people below one another: how a conversation flows.
+
+    A column is a turn; the heights of its colours are the shares of the families of labels, neutral at the bottom. A
+    mark above it says that the label changed much from the same person's turn before.
+
+    Args:
+        people: One lane a person; their positions share a unit.
+        span: First and last position of the axis.
+        shifted: Rows that are marked.
+    """
+    parts: list[Markup] = []
+    y, height = 10.0, 46.0
+    order = ["neutral", *(kind for kind in COLOURS if kind != "neutral")]
+    for person in people:
+        name = person.track if len(person.track) <= _NAME else person.track[: _NAME - 1] + "…"
+        hint = tag("title", person.track)
+        parts.append(tag("text", hint, name, x=GUTTER - 12, y=y + height / 2 + 4, class_="lane-name"))
+        parts.append(tag("rect", x=GUTTER, y=y, width=WIDTH - GUTTER, height=height, class_="lane"))
+        lane, kinds = person.condensed(MOST_BARS), families(person.scale.name)
+        for i in np.flatnonzero(np.isfinite(lane.scores).any(1)):
+            left, right = _x(lane.start[i], span), _x(lane.end[i], span)
+            width, bottom = max(right - left - (1.0 if right - left > 4 else 0.0), 0.8), y + height
+            whole = float(np.nansum(lane.scores[i])) or 1.0
+            for kind in order:
+                members = [k for k, found in enumerate(kinds) if found == kind]
+                share = float(np.nansum(lane.scores[i, members])) / whole
+                tall = share * height
+                if tall < 0.5:
+                    continue
+                bottom -= tall
+                hint = tag("title", f"{person.track}, {when(lane, int(i))}: {kind} {share:.2f}")
+                parts.append(tag("rect", hint, x=left, y=bottom, width=width, height=tall, class_=f"e-{kind} c5"))
+        for i in np.flatnonzero(np.isin(person.rows, list(shifted))):
+            middle = (_x(person.start[i], span) + _x(person.end[i], span)) / 2
+            corners = f"{middle - 4:.1f},{y - 8:.1f} {middle + 4:.1f},{y - 8:.1f} {middle:.1f},{y - 1:.1f}"
+            parts.append(tag("polygon", tag("title", "shift"), points=corners, class_="shift"))
+        y += height + 14
+    parts += _axis(span, y - 6, people[0].timed)
+    label = f"Flow of {len(people)} people's readings"
+    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {y + 20:.0f}", class_="timeline", role="img", aria_label=label)
 
 
 def _x(position: float, span: tuple[float, float]) -> float:

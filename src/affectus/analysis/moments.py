@@ -88,14 +88,15 @@ def key_moments(timeline: Timeline | Sequence[Lane], limit: int = 6) -> list[Mom
 def _of_source(group: Sequence[Lane], limit: int) -> list[Moment]:
     fused = {lane.track for lane in group if lane.modality == "fused"}
     main = [lane for lane in group if lane.modality == "fused" or lane.track not in fused]
-    shifts = _best((m for lane in main for m in _shifts(lane, 4 * limit)), limit, [])
+    changed = _best((m for lane in main for m in shifts(lane, 4 * limit)), limit, [])
     strong = _best((m for lane in group for m in _strong(lane, 4 * limit)), limit, [])
-    chosen = shifts[: max((limit + 1) // 2, limit - len(strong))]
+    chosen = changed[: max((limit + 1) // 2, limit - len(strong))]
     chosen += _best(strong, limit - len(chosen), chosen)
     return sorted(chosen, key=lambda m: (not m.lane.timed, m.lane.start[m.at], m.lane.track))
 
 
-def _shifts(lane: Lane, most: int) -> list[Moment]:
+def shifts(lane: Lane, most: int) -> list[Moment]:
+    """The largest changes of label from one decided reading of a lane to the next, at most so many."""
     usable = np.flatnonzero(lane.shown >= 0)
     if len(usable) < 2:
         return []

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from affectus.affect import Affect
 from affectus.analysis import drawing
+from affectus.analysis.conversation import INFLUENCES, Conversation, conversation
 from affectus.analysis.distribution import Distribution, distribution
 from affectus.analysis.lanes import Lane
 from affectus.analysis.moments import Moment, Place, key_moments
@@ -95,6 +96,8 @@ class Section:
     merged: bool = False
     people: list[tuple[str, list[Markup]]] = field(default_factory=list)
     people_left_out: int = 0
+    conversation: Conversation | None = None
+    shifts: list[MomentShown] = field(default_factory=list)
     planes: list[tuple[str, Markup]] = field(default_factory=list)
     distributions: list[tuple[str, Markup, Distribution]] = field(default_factory=list)
     moments: list[MomentShown] = field(default_factory=list)
@@ -137,6 +140,9 @@ class Sections:
         section.derived = any(lane.derived for lane in own)
         section.merged = any(len(lane) > drawing.MOST_BARS for lane in own)
         self._draw_people(section, own)
+        section.conversation = conversation(self.timeline, own, info.seconds)
+        if section.conversation is not None:
+            section.shifts = self.moments(section.conversation.shifts)
         for name, lane in _by_modality(labelled):
             mean = distribution(lane)
             if mean.readings:
@@ -281,7 +287,8 @@ def _because(affect: Affect) -> tuple[str, ...]:
         place = ""
         if e.kind == "span" and e.start is not None and e.end is not None:
             place = f"moved by {drawing.clock(e.start, 0.1)}–{drawing.clock(e.end, 0.1)}"
-        text = ", ".join(part for part in (place, e.text) if part)
+        moved = f"{e.kind} from {e.text or 'somebody unknown'}" if e.kind in INFLUENCES else e.text
+        text = ", ".join(part for part in (place, moved) if part)
         if text:
             shown.append(text + (f" ({e.weight:.2f})" if e.weight is not None else ""))
     return tuple(shown)
