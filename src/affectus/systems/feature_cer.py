@@ -369,7 +369,7 @@ class Crossing(nn.Module):
         if self.reduce is not None:
             streams["j"] = self.reduce(torch.cat([streams["v"], streams["a"]], -1))
         x = {name: layer(streams[name], valid=valid) for name, layer in self.encoders.items()}
-        crossed = [layer(x[a], x[b], x[b], valid=valid) for (a, b), layer in self.crossings.items()]
+        crossed = [layer(x[to[0]], x[to[1]], x[to[1]], valid=valid) for to, layer in self.crossings.items()]
         if self.mixed:
             flat = torch.stack(crossed).flatten(1, 2)  # (crossings, b × t, width)
             return self._last(flat, valid.flatten().expand(len(flat), -1))[-1].unflatten(0, video.shape[:2])
@@ -436,7 +436,7 @@ class FeatureCER(System):
         self.temporal = nn.ModuleDict(
             {n: TemporalNet(config.widths[n], config.channels[n], config.kernel, config.dropout) for n in self.names}
         )
-        widths = {name: config.channels[name][-1] for name in self.names}
+        widths: dict[str, int] = {name: config.channels[name][-1] for name in self.names}
         self.bn = nn.ModuleDict({name: FrameNorm(width) for name, width in widths.items()})
         self.fuse = self._fusion(widths)
         outputs = len(scale(self.target))
