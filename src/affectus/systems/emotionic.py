@@ -28,8 +28,10 @@ from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.frontends.tokens import TextCollate, Tokens, gold_rows
+from affectus.frontends.turns import odd_turns
 from affectus.nn.attention import hide
 from affectus.nn.crf import UNKNOWN, SkipChainCRF
+from affectus.nn.dialogues import padded
 from affectus.nn.influence import influence
 from affectus.nn.standard import Standardised
 from affectus.readout import read_out
@@ -167,7 +169,7 @@ class EmotionICCollate:
         dialogues = [turns for turns in dialogues if turns]
         turns = [turn for turns in dialogues for turn in turns]
         given, flags = self._content(turns)
-        flags = [[*f, *w] for f, w in zip(flags, (w for d in dialogues for w in _warnings(d)), strict=True)]
+        flags = [[*f, *w] for f, w in zip(flags, (w for d in dialogues for w in odd_turns(d)), strict=True)]
         gold = {t.scale: gold_rows(turns, t.scale, t.perspective) for t in self.targets}
         return Batch(
             self.company(dialogues) | given,
@@ -214,17 +216,6 @@ class EmotionICCollate:
         owner = [i for i, found in enumerate(tokens) for _ in found.windows]
         padded = cut.pad(windows) if windows else none
         return padded | {"owner": np.array(owner, np.int64)}, [list(found.flags) for found in tokens]
-
-
-def _warnings(turns: Sequence[Sample]) -> list[list[str]]:
-    out: list[list[str]] = []
-    latest = -math.inf
-    for turn in turns:
-        start = latest if turn.start is None else turn.start
-        nameless = len(turns) > 1 and not turn.track
-        out.append(["unknown-speaker"] * nameless + ["out-of-order"] * (start < latest))
-        latest = max(latest, start)
-    return out
 
 
 # -- blocks ------------------------------------------------------------------------------------------------------------
@@ -351,34 +342,6 @@ def sinusoids(positions: Tensor, width: int) -> Tensor:
     rates = torch.exp(torch.arange(half, device=positions.device) * (-math.log(10_000) / max(half - 1, 1)))
     angles = positions[..., None] * rates
     return torch.cat([angles.sin(), angles.cos()], -1)
-
-
-class Padded(NamedTuple):
-    """Turns as dialogues of one length.
-
-    Args:
-        row: (turns,) dialogue of each turn.
-        at: (turns,) its place there.
-        valid: (b, t) bool.
-    """
-
-    row: Tensor
-    at: Tensor
-    valid: Tensor
-
-    def wide(self, values: Tensor) -> Tensor:
-        """Values of the turns (turns, …) in dialogues (b, t, …), 0 behind their ends."""
-        return values.new_zeros(*self.valid.shape, *values.shape[1:]).index_put((self.row, self.at), values)
-
-
-def padded(opens: Tensor) -> Padded:
-    """Where the turns stand, from `opens` (turns,) bool."""
-    row = opens.long().cumsum(0) - 1
-    starts = opens.nonzero()[:, 0]
-    at = torch.arange(len(opens), device=opens.device) - starts[row]
-    valid = torch.zeros(len(starts), int(at.max()) + 1 if len(at) else 1, dtype=torch.bool, device=opens.device)
-    valid[row, at] = True
-    return Padded(row, at, valid)
 
 
 class Said(NamedTuple):

@@ -24,10 +24,11 @@ from affectus.backbones import Backbone
 from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config, Ref
-from affectus.errors import ConfigError, InputError
+from affectus.errors import ConfigError
 from affectus.frontends.context import ContextCollate
 from affectus.frontends.mel_image import MELS, RATE, mel_image
 from affectus.frontends.tokens import gold_rows
+from affectus.frontends.turns import given_features
 from affectus.nn.attention import Attention, Transformer, TransformerLayer
 from affectus.nn.losses import losses_on
 from affectus.nn.resnet import ResNet
@@ -556,7 +557,7 @@ class DialogueCollate:
         notes: list[tuple[str, tuple[str, ...]]] = [(s.text or "", ("empty",)) for s in samples]
         if self.texts is not None:
             inputs, notes = self.texts.rows(items)
-        inputs |= {name: _features(samples, name, width) for name, width in self.widths}
+        inputs |= {name: given_features(samples, name, width) for name, width in self.widths}
         known = [~np.isnan(inputs[name]).any(1) for name, _ in self.widths]
         if self.sounds is not None:
             inputs |= self.sounds.pictures(samples, rng)
@@ -571,18 +572,6 @@ class DialogueCollate:
         inputs |= {"place": place, "slot": np.flatnonzero(there)}
         gold = {t.scale: gold_rows(samples, t.scale, t.perspective) for t in self.targets}
         return Batch(inputs, {k: v for k, v in gold.items() if v is not None}, [s.span for s in samples], notes)
-
-
-def _features(samples: Sequence[Sample], name: str, width: int) -> np.ndarray:
-    out = np.full((len(samples), width), np.nan, np.float32)
-    for row, sample in zip(out, samples, strict=True):
-        if (given := sample.features.get(name)) is not None:
-            if np.shape(given) != (width,):
-                raise InputError(
-                    f"the feature {name!r} of {sample.id!r} has shape {np.shape(given)}", allowed=f"({width},)"
-                )
-            row[:] = given
-    return out
 
 
 class M2FNet(_ReadsText):
