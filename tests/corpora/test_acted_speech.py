@@ -35,6 +35,8 @@ def test_ravdess_names_give_actor_and_emotion_and_songs_are_left_out(tmp_path):
     labels = scale("ravdess-8").labels
     assert [labels[i] for i in gold(loaded["all"], "ravdess-8").argmax(1)] == ["angry", "surprised"]
     assert [s.track for s in loaded["all"]] == ["01", "02"]
+    assert [s.groups["sentence"] for s in loaded["all"]] == ["02", "01"]
+    assert loaded["all"][0].text == "Dogs are sitting by the door"
     assert sum(loaded.left_out.values()) == 1
 
 

@@ -31,12 +31,15 @@ CORPUS = Corpus(
 )
 
 _CODES = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")  # 01 to 08
-_NAME = re.compile(r"(\d\d)-(\d\d)-(?P<emotion>0[1-8])-(\d\d)-(\d\d)-(\d\d)-(?P<actor>\d\d)")
+_SAID = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+_NAME = re.compile(r"(\d\d)-(\d\d)-(?P<emotion>0[1-8])-(\d\d)-(?P<said>0[12])-(\d\d)-(?P<actor>\d\d)")
 _SPEECH = "01"  # vocal channel
 
 
 def load(folder: Path) -> Loaded:
     """Read `Actor_NN/MM-VC-EE-II-SS-RR-AA.wav` (or `.flac`) anywhere below `folder`; one split, actors are the folds.
+
+    A sample has one of two sentences as its text, which says nothing about the emotion.
 
     Raises:
         FileError: If there is no such file.
@@ -52,10 +55,11 @@ def load(folder: Path) -> Loaded:
             Sample(
                 id=path.stem,
                 source=f"ravdess/{path.name}",
+                text=_SAID[name["said"]],
                 media=media,
                 track=name["actor"],
                 language="en",
-                groups={"speaker": name["actor"]},
+                groups={"speaker": name["actor"], "sentence": name["said"]},
             )
         )
         labels.append([_CODES[int(name["emotion"]) - 1]])

@@ -22,11 +22,22 @@ _JITTER, _CROP = 0.2, 0.85  # of colours; smallest share of height and width tha
 _BANDS, _SHARE = 16, 0.2  # widest mask of mel bands; longest mask in time, of a window
 
 
+def band_power(wave: np.ndarray, fps: float) -> np.ndarray:
+    """Power in mel bands of each video frame, (frames, 128): the mean of the 10 ms frames that begin in it.
+
+    Args:
+        wave: (samples,) float in [-1, 1] at 16 kHz.
+        fps: Video frames a second, at most 100.
+    """
+    fine = mel_power(np.pad(wave, (0, max(0, WINDOW - len(wave)))), MELS).T
+    starts = np.flatnonzero(np.diff((np.arange(len(fine)) * fps / FRAMES_PER_SECOND).astype(int), prepend=-1))
+    return np.add.reduceat(fine, starts) / np.diff(starts, append=len(fine))[:, None]
+
+
 def mel_frames(sample: Sample, fps: float) -> np.ndarray | None:
     """Mel bands of a clip in decibels below its loudest, (frames, 128) float32; None if it has no sound.
 
-    The feature `mel` is taken as it is: power, (frames, 128), one row a video frame. Else bands come from the sound,
-    those of the 10 ms frames that begin in a video frame averaged.
+    Power comes as the feature `mel` (frames, 128), one row a video frame, else from the sound.
 
     Args:
         sample: The clip.
@@ -36,11 +47,7 @@ def mel_frames(sample: Sample, fps: float) -> np.ndarray | None:
     if given is not None:
         power = _checked(sample, "mel", given, (MELS,))
     elif sample.media is not None and sample.media.kind in ("audio", "video") and _sounds(sample.media):
-        wave = sample.wave(RATE)
-        fine = mel_power(np.pad(wave, (0, max(0, WINDOW - len(wave)))), MELS).T
-        frame = (np.arange(len(fine)) * fps / FRAMES_PER_SECOND).astype(int)
-        starts = np.flatnonzero(np.diff(frame, prepend=-1))
-        power = np.add.reduceat(fine, starts) / np.diff(starts, append=len(fine))[:, None]
+        power = band_power(sample.wave(RATE), fps)
     else:
         return None
     level = 10 * np.log10(np.maximum(power, 1e-10))

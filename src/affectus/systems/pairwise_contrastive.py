@@ -731,7 +731,8 @@ VARIANTS = {
         targets=(Target("ravdess-8", "intended"),), modalities=("audio", "landmarks"), frames=90, augment=True,
     ),
     "speech": PairwiseContrastiveConfig(
-        targets=(Target("ravdess-8", "intended"),), modalities=("audio", "text"), frames=90, width=128, inner=256,
-        hidden=0, backbone=Backbone(name="asset:minilm-l6", train=False), layers=1, heads=6, feed=512,
+        targets=(Target("ravdess-8", "intended"),), modalities=("audio", "text"), frames=60, width=128, inner=256,
+        hidden=0, channels=32, wide=64, backbone=Backbone(name="asset:minilm-l6", train=False), layers=1, heads=6,
+        feed=512,
     ),
 }  # fmt: skip
