@@ -5,7 +5,7 @@
 Four folds of two actors. Encoders learn from the clips of six actors by the objective `LabelFree`, with the settings of
 the recipe's run `contrast`; a ridge classifier on standardised features, its penalty chosen within those six actors, is
 then asked about the other two. The same is asked of encoders with random weights and of plain statistics of the mel
-bands. Since the two sentences are neutral, what sound can learn from text is which sentence is said: that is probed too.
+bands. Since the two sentences are neutral, what sound can learn from text is which of them is said: that is probed too.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def main() -> None:
         " ".join((__doc__ or "").split("\n\n", 2)[2].split()),
         rows,
         notes=[
-            "Seeds pooled; intervals resample the eight speakers. Chance is 0.125 for the emotion, 0.5 for the sentence.",
-            f"Twelve trainings with their probes: {clock.wall / 60:.1f} minutes, {clock.cpu / 60:.1f} of the processor.",
+            "Seeds pooled; intervals resample the eight speakers. Chance is 0.125 for emotions, 0.5 for sentences.",
+            f"Twelve trainings and all probes: {clock.wall / 60:.1f} minutes, {clock.cpu / 60:.1f} of the processor.",
         ],
         extra={"run": str(run), "last losses": losses},
     ).write()
