@@ -98,6 +98,16 @@ def test_two_readers_side_by_side(run, data, tmp_path):
     assert "| vader/tiny |" in (tmp_path / "out" / "comparison.md").read_text()
 
 
+def test_runs_of_one_system_stand_together(run, data, tmp_path):
+    code, out, _ = run(
+        "compare", "twice=vader,vader", "vader", "--on", "tweeteval-emotion", "--data", data, "--bootstrap", 50,
+        "--out", tmp_path / "out", "--quiet",
+    )  # fmt: skip
+    assert code == 0
+    assert "twice: mean of 2 runs" in out
+    assert "| twice |" in (tmp_path / "out" / "comparison.md").read_text()
+
+
 def test_protocols_are_listed(run):
     code, out, _ = run("protocols", "isear")
     assert code == 0

@@ -12,6 +12,7 @@ from affectus.errors import InputError, UnknownName
 from affectus.evaluation import paired_bootstrap
 from affectus.evaluation.compare import compare
 from affectus.evaluation.metrics import accuracy
+from affectus.evaluation.results import Result
 from affectus.readout import Readout
 from affectus.taxonomy import scale
 from affectus.timeline import Timeline
@@ -85,3 +86,32 @@ def test_all_readers_have_to_serve_the_protocol(loaded: Loaded) -> None:
         compare({"own": own, "levels": levels}, loaded)
     with pytest.raises(InputError, match="1 reader"):
         compare({"own": own}, loaded)
+
+
+def test_runs_of_one_system_are_compared_by_their_mean(loaded: Loaded) -> None:
+    runs = [Noisy("run", share, seed) for share, seed in ((0.1, 1), (0.4, 2), (0.2, 3))]
+    found = compare({"runs": runs, "single": Noisy("single", 0.6, 4)}, loaded, resamples=300)
+    alone = compare({str(i): run for i, run in enumerate(runs)}, loaded, resamples=300)
+    each = tuple(result.metrics["accuracy"].value for result in alone.results)
+    value = found.results[0].metrics["accuracy"]
+    assert found.results[0].runs["accuracy"] == each
+    assert value.value == pytest.approx(np.mean(each))
+    assert value.low < value.value < value.high
+    single = found.results[1].metrics["accuracy"].value
+    assert found.gaps["accuracy"]["single"].value == pytest.approx(single - np.mean(each))
+    assert "3 runs, " in found.markdown()
+    assert Result.from_dict(json.loads(json.dumps(found.results[0].to_dict()))) == found.results[0]
+
+
+def test_identical_runs_give_the_interval_of_one(loaded: Loaded) -> None:
+    reader, other = Noisy("one", 0.3, 1), Noisy("other", 0.5, 2)
+    together = compare({"one": [reader, reader], "other": other}, loaded, resamples=200)
+    alone = compare({"one": reader, "other": other}, loaded, resamples=200)
+    for key, value in alone.results[0].metrics.items():
+        assert together.results[0].metrics[key] == value
+    assert together.gaps == alone.gaps
+
+
+def test_no_runs_are_no_reader(loaded: Loaded) -> None:
+    with pytest.raises(InputError, match="none has 0 runs"):
+        compare({"none": [], "one": Noisy("one", 0.3, 1)}, loaded)

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="NAME NAME…", help="Readers: affectus/x, folders, or vader.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME NAME…",
+            help="Readers: affectus/x, folders, or vader; TITLE=A,B,C for runs of one system with several seeds.",
+        ),
+    ],
     on: Annotated[str, typer.Option("--on", help="Corpus, or corpus/protocol: one of `affectus protocols`.")],
     protocol: Protocol = None,
     split: Split = None,
@@ -40,12 +46,13 @@ def compare(
     if twice:
         raise InputError(f"{', '.join(sorted(twice))} is named twice", allowed="different readers")
     corpus, _, named = on.partition("/")
-    loaded = {name: load(name) for name in names}
-    own = [getattr(reader, "name", name) for name, reader in loaded.items()]
+    parts = {name: runs(name) for name in names}
+    loaded = {name: [load(part) for part in each] for name, (_, each) in parts.items()}
+    own = [title or getattr(loaded[name][0], "name", name) for name, (title, _) in parts.items()]
     called = {name: title if own.count(title) == 1 else name for name, title in zip(names, own, strict=True)}
     with progress.shown(quiet=quiet):
         found = measure(
-            {called[name]: reader for name, reader in loaded.items()},
+            {called[name]: readers for name, readers in loaded.items()},
             load_corpus(corpus, locate(corpus, data)),
             protocol=protocol or named or None,
             split=split,
@@ -53,7 +60,11 @@ def compare(
             against="best" if best else "first",
             resamples=bootstrap,
             seed=seed,
-            folders={called[name]: find(name) for name in names if not weightless(name)},
+            folders={
+                called[name]: [find(part) for part in each]
+                for name, (_, each) in parts.items()
+                if not any(map(weightless, each))
+            },
         )
     if out is not None:
         found.save(out)
@@ -63,6 +74,14 @@ def compare(
         typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
         return
     _print(found)
+
+
+def runs(name: str) -> tuple[str, list[str]]:
+    """Title and readers of an argument `TITLE=A,B,C`; a plain name has an empty title."""
+    title, equals, rest = name.partition("=")
+    if not equals or "/" in title or "\\" in title:
+        return "", [name]
+    return title, rest.split(",")
 
 
 def _print(found: Comparison) -> None:
@@ -81,5 +100,6 @@ def _print(found: Comparison) -> None:
     for result in found.results:
         told = [f"{count:,} left out ({why})" for why, count in result.left_out.items()]
         told += [f"{result.no_answer:,} without an answer"] * bool(result.no_answer)
+        told += [f"mean of {len(each)} runs" for each in list(result.runs.values())[:1]]
         if told:
             console.print(f"{result.name}: {', '.join(told)}", highlight=False)

@@ -15,8 +15,8 @@ from affectus.corpora.base import Corpus, Loaded
 from affectus.errors import InputError, require
 from affectus.evaluation.compared import holm
 from affectus.evaluation.evaluate import RESAMPLES, Measurement, evaluate
-from affectus.evaluation.figures import Draws, figures
-from affectus.evaluation.intervals import Difference
+from affectus.evaluation.figures import Draws, Figure, figures
+from affectus.evaluation.intervals import Difference, percentiles
 from affectus.evaluation.protocols import Protocol, Reads, as_labelled, known_protocols, protocol, serves
 from affectus.evaluation.results import Result, Value
 
@@ -88,6 +88,8 @@ class Comparison:
             told = [f"{count:,} left out ({why})" for why, count in result.left_out.items()]
             told += [f"{result.no_answer:,} without an answer"] * bool(result.no_answer)
             told += [f"{result.abstained:,} abstained"] * bool(result.abstained)
+            if spread := result.runs.get(figures(self.protocol)[0].key):
+                told.append(f"{len(spread)} runs, {', '.join(f'{value:.3f}' for value in spread)}")
             if told:
                 lines.append(f"{result.name}: {', '.join(told)}.")
         return "\n".join(lines) + "\n"
@@ -179,12 +181,13 @@ def compare(
     against: Literal["first", "best"] = "first",
     resamples: int = RESAMPLES,
     seed: int = 0,
-    folders: Mapping[str, Path] | None = None,
+    folders: Mapping[str, Path | Sequence[Path]] | None = None,
 ) -> Comparison:
     """Measure readers on the same items and compare each with the first, or with the best.
 
     Args:
-        readers: Name → reader, at least two.
+        readers: Name → reader, at least two; or name → several readers, the runs of one system with several seeds, of
+            which the mean figure is compared.
         loaded: The corpus.
         protocol: Its name; None takes the first of the corpus that all readers can serve.
         split: Another split than the protocol's.
@@ -192,56 +195,98 @@ def compare(
         against: Whom the others are compared with; the best is that of the protocol's first figure.
         resamples: Of the paired bootstrap.
         seed: Of the resamples.
-        folders: Name → checkpoint, whose hash is stored.
+        folders: Name → checkpoint, or checkpoints in the order of the runs, whose hash is stored.
 
     Raises:
-        InputError: If there are fewer than two readers, or one can't serve the protocol.
+        InputError: If there are fewer than two readers, one has no runs, or one can't serve the protocol.
     """
     if len(readers) < 2 or resamples < 1:
         raise InputError(
             f"{len(readers)} reader and {resamples} resamples give no comparison", allowed="two or more, one or more"
         )
-    of = common_protocol(loaded.corpus, {name: Reads.of(r) for name, r in readers.items()}, protocol)
+    runs = {name: _several(reader) for name, reader in readers.items()}
+    places = {name: _several(place) for name, place in (folders or {}).items()}
+    for name, each in runs.items():
+        if not each or len(places.get(name, each)) != len(each):
+            raise InputError(f"{name} has {len(each)} runs and {len(places.get(name, each))} checkpoints")
+    every = {
+        f"{name} {i + 1}" if len(each) > 1 else name: Reads.of(reader)
+        for name, each in runs.items()
+        for i, reader in enumerate(each)
+    }
+    of = common_protocol(loaded.corpus, every, protocol)
     of = of if split is None or split == of.split else replace(of, split=split, n=None)
     found = {
-        name: evaluate(
-            reader,
-            loaded,
-            protocol=of,
-            asked=tuple(asked),
-            resamples=resamples,
-            seed=seed,
-            folder=(folders or {}).get(name),
-            name=name,
-        )
-        for name, reader in readers.items()
+        name: [
+            evaluate(
+                reader,
+                loaded,
+                protocol=of,
+                asked=tuple(asked),
+                resamples=resamples if len(each) == 1 else 0,
+                seed=seed,
+                folder=place,
+                name=name,
+            )
+            for reader, place in zip(each, places.get(name) or [None] * len(each), strict=True)
+        ]
+        for name, each in runs.items()
     }
     best = figures(of)[0]
     side = 1 if best.metric.higher else -1
     names = list(readers)
-    base = max(names, key=lambda n: side * found[n].result.metrics[best.key].value) if against == "best" else names[0]
-    draws = Draws.of(of, found[base].cases, resamples, seed)
+    draws = Draws.of(of, found[names[0]][0].cases, resamples, seed)
+    results = {name: _together(of, each, draws) for name, each in found.items()}
+    base = max(names, key=lambda n: side * results[n].metrics[best.key].value) if against == "best" else names[0]
     others = [name for name in names if name != base]
     return Comparison(
         of,
         base,
-        tuple(found[name].result for name in names),
+        tuple(results[name] for name in names),
         _gaps(of, found, base, others, draws),
         draws.how,
         seed,
     )
 
 
+def _several(one_or_more: Any) -> list[Any]:
+    return list(one_or_more) if isinstance(one_or_more, Sequence) else [one_or_more]
+
+
+def _together(of: Protocol, runs: Sequence[Measurement], draws: Draws) -> Result:
+    """One result of several runs: mean figures, whose intervals tell how much other items would move the mean."""
+    if len(runs) == 1:
+        return runs[0].result
+    metrics, each = {}, {}
+    for figure in figures(of):
+        values = [run.result.metrics[figure.key] for run in runs]
+        low, high = percentiles(_replicates(figure, runs, draws)) if figure.metric.resampled else (None, None)
+        each[figure.key] = tuple(value.value for value in values)
+        metrics[figure.key] = Value(value=float(np.mean(each[figure.key])), low=low, high=high, n=values[0].n)
+    seconds = float(np.mean([run.result.seconds or 0.0 for run in runs]))
+    first = runs[0].result
+    checkpoint = "+".join(run.result.checkpoint for run in runs if run.result.checkpoint)
+    return replace(
+        first, metrics=metrics, runs=each, folds={}, checkpoint=checkpoint, seconds=seconds, interval=draws.how
+    )
+
+
+def _replicates(figure: Figure, runs: Sequence[Measurement], draws: Draws) -> np.ndarray:
+    return np.mean([draws.replicates(figure, run.cases.gold, run.answers) for run in runs], axis=0)
+
+
 def _gaps(
-    of: Protocol, found: Mapping[str, Measurement], base: str, others: Sequence[str], draws: Draws
+    of: Protocol, found: Mapping[str, Sequence[Measurement]], base: str, others: Sequence[str], draws: Draws
 ) -> dict[str, dict[str, Gap]]:
     out = {}
     for figure in figures(of):
         if not figure.metric.resampled:
             continue
-        sides = {name: (m.cases.gold, m.answers) for name, m in found.items()}
-        drawn = {name: draws.replicates(figure, *pair) for name, pair in sides.items()}
-        values = {name: draws.value(figure, *pair) for name, pair in sides.items()}
+        drawn = {name: _replicates(figure, runs, draws) for name, runs in found.items()}
+        values = {
+            name: float(np.mean([draws.value(figure, run.cases.gold, run.answers) for run in runs]))
+            for name, runs in found.items()
+        }
         gaps = [
             Difference.between(values[name] - values[base], drawn[name] - drawn[base], 0.95, draws.how)
             for name in others

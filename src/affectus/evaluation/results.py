@@ -57,6 +57,7 @@ class Result:
         protocol: How it was measured.
         metrics: Figure → value with interval.
         folds: Figure → the same fold by fold, where the protocol has folds.
+        runs: Figure → that of each run, where several runs of a system are measured together; the figure is their mean.
         checkpoint: Hash of configuration and weights; empty for a reader without weights.
         system: `system/variant`.
         data: What its weights learned from, as on its card; empty where there is nothing to learn.
@@ -85,6 +86,7 @@ class Result:
     environment: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
     folds: Mapping[str, Folded] = field(default_factory=dict)
+    runs: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -104,6 +106,7 @@ class Result:
             row["metrics"] = {name: Value(**value) for name, value in values["metrics"].items()}
             folds = values.get("folds", {}).items()
             row["folds"] = {name: Folded(**{**value, "each": tuple(value["each"])}) for name, value in folds}
+            row["runs"] = {name: tuple(each) for name, each in values.get("runs", {}).items()}
             return cls(**row)
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"this is no stored result ({error})", allowed="name, protocol, metrics, …") from error
