@@ -107,6 +107,14 @@ class TextCollate:
         encodings = self._parts.tokenizer.encode_batch(seen, add_special_tokens=False)
         return [self._windows(text, found, len(text) > limit) for text, found in zip(texts, encodings, strict=True)]
 
+    def owned(self, samples: Sequence[Sample]) -> tuple[dict[str, np.ndarray], list[Tokens]]:
+        """Arrays of the windows of some texts with `owner` (windows,), the text of each, and the texts as encoded."""
+        notes = self.encode(samples) if samples else []
+        windows = [window for tokens in notes for window in tokens.windows]
+        none = {name: np.zeros((0, 1), kind) for name, kind in (("ids", np.int64), ("valid", bool), ("content", bool))}
+        owner = [i for i, tokens in enumerate(notes) for _ in tokens.windows]
+        return (self.pad(windows) if windows else none) | {"owner": np.array(owner, np.int64)}, notes
+
     def pad(self, windows: Sequence[Window]) -> dict[str, np.ndarray]:
         """Arrays of some windows, as long as the longest."""
         before, after, padding = self._parts.before, self._parts.after, self._parts.padding

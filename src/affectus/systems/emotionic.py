@@ -27,12 +27,13 @@ from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import CheckpointError, ConfigError, InputError
-from affectus.frontends.tokens import TextCollate, Tokens, gold_rows
+from affectus.frontends.tokens import TextCollate, gold_rows
 from affectus.frontends.turns import odd_turns
 from affectus.nn.attention import hide
 from affectus.nn.crf import UNKNOWN, SkipChainCRF
 from affectus.nn.dialogues import padded
 from affectus.nn.influence import influence
+from affectus.nn.pooling import means, peaks
 from affectus.nn.standard import Standardised
 from affectus.readout import read_out
 from affectus.sample import Dialogue, Item, Sample, conversations
@@ -209,13 +210,8 @@ class EmotionICCollate:
                     )
                 row[:] = found
             return {"given": rows}, [[] for _ in turns]
-        cut = TextCollate(self.backbone, (), self.max_length)
-        tokens: list[Tokens] = cut.encode(turns) if turns else []
-        windows = [window for found in tokens for window in found.windows]
-        none = {name: np.zeros((0, 1), kind) for name, kind in (("ids", np.int64), ("valid", bool), ("content", bool))}
-        owner = [i for i, found in enumerate(tokens) for _ in found.windows]
-        padded = cut.pad(windows) if windows else none
-        return padded | {"owner": np.array(owner, np.int64)}, [list(found.flags) for found in tokens]
+        inputs, notes = TextCollate(self.backbone, (), self.max_length).owned(turns)
+        return inputs, [list(found.flags) for found in notes]
 
 
 # -- blocks ------------------------------------------------------------------------------------------------------------
@@ -450,9 +446,9 @@ class EmotionIC(System):
         parts = []
         for encoder in self._encoders:
             layers = encoder(input_ids=ids, attention_mask=valid.long(), output_hidden_states=True).hidden_states
-            parts.append(_means(torch.cat([layers[i] for i in self.config.states], -1), content, owner, turns))
+            parts.append(means(torch.cat([layers[i] for i in self.config.states], -1), content, owner, turns))
             if self.config.peaks:
-                parts.append(_peaks(layers[-1], content, owner, turns))
+                parts.append(peaks(layers[-1], content, owner, turns))
         return torch.cat(parts, -1)
 
     def head(self, states: Tensor, speaker: Tensor, opens: Tensor, gates: Tensor) -> dict[str, Tensor]:
@@ -628,22 +624,6 @@ class EmotionIC(System):
             flags=[flags for _, flags in batch.notes],
             decided={self.target: decided},
         )
-
-
-def _means(states: Tensor, content: Tensor, owner: Tensor, turns: int) -> Tensor:
-    """Mean state over the tokens of each turn, 0 where there is none."""
-    share = content.to(states.dtype)
-    sums = states.new_zeros(turns, states.shape[-1]).index_add(0, owner, torch.einsum("bt,btf->bf", share, states))
-    return sums / states.new_zeros(turns).index_add(0, owner, share.sum(1)).clamp(min=1)[:, None]
-
-
-def _peaks(states: Tensor, content: Tensor, owner: Tensor, turns: int) -> Tensor:
-    """Largest value of each feature over the tokens of each turn, 0 where there is none."""
-    highest = states.masked_fill(~content[..., None].bool(), -torch.inf).amax(1)
-    found = states.new_full((turns, states.shape[-1]), -torch.inf).scatter_reduce(
-        0, owner[:, None].expand_as(highest), highest, "amax"
-    )
-    return torch.where(found.isinf(), 0.0, found)
 
 
 def _encoder(reference: str | Backbone) -> Any:
