@@ -24,6 +24,7 @@ class Backbone:
         lora: Rank of low-rank adapters (Hu et al. 2021, arXiv:2106.09685); 0 has none. With adapters its own weights
             are frozen, whatever `train` says.
         alpha: The adapters' output is scaled by alpha / rank.
+        stabilised: Scale by alpha / √rank instead (Kalajdzievski 2023, arXiv:2312.03732).
         dropout: Before the adapters.
         match: Names of the linear layers that get an adapter.
     """
@@ -32,6 +33,7 @@ class Backbone:
     train: bool = True
     lora: Annotated[int, Field(ge=0)] = 0
     alpha: Annotated[float, Field(gt=0)] = 16.0
+    stabilised: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     match: tuple[str, ...] = ("query", "value")
 
@@ -57,7 +59,11 @@ def taking_part(network: Any, how: Backbone) -> Any:
         if not linear:
             raise ConfigError(f"no layer of {how.name!r} is named {', '.join(how.match)}", remedy="set backbone.match")
         settings = peft.LoraConfig(
-            r=how.lora, lora_alpha=how.alpha, lora_dropout=how.dropout, target_modules=list(how.match)
+            r=how.lora,
+            lora_alpha=how.alpha,
+            lora_dropout=how.dropout,
+            target_modules=list(how.match),
+            use_rslora=how.stabilised,
         )
         network = peft.inject_adapter_in_model(settings, network)
     network.reference_hash = found
