@@ -77,7 +77,7 @@ class LinearChainCRF(nn.Module):
     def viterbi(self, emissions: Tensor, valid: Tensor, speakers: Tensor | None = None) -> Tensor:
         """The most probable labelling, (b, t) int64, −1 where no utterance is."""
         shape = self._shape(emissions, valid, speakers)
-        paths = self._kernels.best_paths(_array(emissions), *shape, *_arrays(*self._tables()))
+        paths = self._kernels.best_paths(emissions.detach().cpu().numpy(), *shape, *_arrays(*self._tables()))
         return torch.from_numpy(paths).to(emissions.device)
 
     def _tables(self) -> tuple[Tensor, ...]:

@@ -274,19 +274,17 @@ def _best_paths(
             for c in range(k):
                 scores[i, c, row] += emissions[order[row], i, c]
     paths = np.full((n, t), -1, np.int64)
-    for row in range(n):
-        at = order[row]
-        if lengths[at] == 0:
-            continue
-        found, highest = 0, -np.inf
-        for c in range(k):
-            if scores[lengths[at] - 1, c, row] + end[c] > highest:
-                found, highest = c, scores[lengths[at] - 1, c, row] + end[c]
-        for i in range(lengths[at] - 1, -1, -1):
-            paths[at, i] = found
-            if i:
-                follows, found, highest = found, 0, -np.inf
-                for b in range(k):
-                    if scores[i - 1, b, row] + own[b, follows] > highest:
-                        found, highest = b, scores[i - 1, b, row] + own[b, follows]
+    found = np.zeros(n, np.int64)
+    for i in range(t - 1, -1, -1):
+        while going < n and lengths[order[going]] > i:
+            going += 1
+        for row in range(going):
+            at = order[row]
+            ends, follows = i == lengths[at] - 1, found[row]
+            which, highest = 0, -np.inf
+            for c in range(k):  # without branches, as nobody foresees which label it is
+                value = scores[i, c, row] + (end[c] if ends else own[c, follows])
+                better = value > highest
+                which, highest = c if better else which, value if better else highest
+            found[row] = paths[at, i] = which
     return paths
