@@ -354,8 +354,14 @@ def test_a_text_encoder_takes_the_place_of_word_vectors() -> None:
     together, alone = system.features(said), [system.features([s]) for s in said]
     for name in ("audio", "text"):
         np.testing.assert_allclose(together[name], np.concatenate([one[name] for one in alone]), atol=1e-5)
-    drawn = system.collate(said, np.random.default_rng(0))
-    assert len(drawn.inputs["ids"]) == 6
+    drawn = system.collate([*said, said[0]], np.random.default_rng(0))
+    assert len(drawn.inputs["ids"]) == 8
+    given = drawn.to("cpu").inputs
+    with torch.no_grad():
+        read = system.encode(**given)
+        system.train().backbone.eval()  # whose dropout is not 0, unlike the rest's
+        learning = system.encode(**given)
+    torch.testing.assert_close(learning["text"], read["text"], atol=1e-5, rtol=1e-4)
 
 
 # -- official files ----------------------------------------------------------------------------------------------------

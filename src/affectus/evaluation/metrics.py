@@ -63,6 +63,24 @@ def micro_f1(gold: Any, predicted: Any, classes: Iterable[Any] | None = None) ->
     return float(2 * (a & b).sum() / total) if total else 0.0
 
 
+def weighted_accuracy(gold: Any, predicted: Any) -> float:
+    """Mean over labels of (TP·N/P + TN)/(2N), with P items that have the label and N that have not, from two (n, k).
+
+    It is the mean of the recalls of having a label and of not having it (Bagher Zadeh et al. 2018, CMU-MOSEI). A label
+    that all items or none have counts by the one recall there is.
+    """
+    a, b = indicators(gold, predicted, None)
+    with np.errstate(invalid="ignore"):
+        recalls = np.array([(a & b).sum(0) / a.sum(0), (~a & ~b).sum(0) / (~a).sum(0)])
+    return float(np.nanmean(recalls, axis=0).mean())
+
+
+def binary_weighted_f1(gold: Any, predicted: Any) -> float:
+    """Mean over labels of the weighted F1 of the question whether an item has it, from two (n, k) of 0 and 1."""
+    a, b = indicators(gold, predicted, None)
+    return float(np.mean([weighted_f1(x, y) for x, y in zip(a.T, b.T, strict=True)]))
+
+
 class PerLabel(NamedTuple):
     """What single labels achieve.
 

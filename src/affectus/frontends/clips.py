@@ -6,12 +6,15 @@ one frame rate, and a window of some frames cuts all of them at the same place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from affectus.backbones.mel import FRAMES_PER_SECOND, RATE, WINDOW, mel_power
 from affectus.errors import InputError
+from affectus.media import probe, read_image
 from affectus.sample import Media, Sample
 
 MELS = 128
@@ -55,8 +58,6 @@ def mel_frames(sample: Sample, fps: float) -> np.ndarray | None:
 
 
 def _sounds(media: Media) -> bool:
-    from affectus.media import probe
-
     return media.kind == "audio" or (media.path is not None and probe(media.path).audio is not None)
 
 
@@ -83,14 +84,25 @@ def word_frames(sample: Sample, width: int) -> np.ndarray | None:
 
 
 def picture_frames(sample: Sample, fps: float) -> np.ndarray | None:
-    """Pictures of a clip, (frames, h, w, 3) uint8: the feature `frames`, else those of its video; None if absent."""
+    """Pictures of a clip, (frames, h, w, 3) uint8: the feature `frames`, else those of its video; None if absent.
+
+    A video may be a folder of pictures, which follow each other by the numbers in their names.
+    """
     given = sample.features.get("frames")
     if given is not None:
         return _checked(sample, "frames", given, (*np.shape(given)[1:3], 3))
     if sample.media is None or sample.media.kind != "video":
         return None
-    found = [picture for _, picture in sample.frames(fps)]
+    place = sample.media.path
+    if place is not None and place.is_dir():
+        found = [read_image(path) for path in sorted(place.glob("*.[jp][pn]g"), key=_number)]
+    else:
+        found = [picture for _, picture in sample.frames(fps)]
     return np.stack(found) if found else None
+
+
+def _number(path: Path) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", path.stem)))
 
 
 def _checked(sample: Sample, name: str, given: np.ndarray, shape: Sequence[int]) -> np.ndarray:

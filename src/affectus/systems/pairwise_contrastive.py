@@ -495,8 +495,12 @@ class PairwiseContrastive(System):
         """Features of each modality (rows, width), zeros where it is missing, and `there` (rows, modalities)."""
         given = dict(given)
         if "ids" in given:
-            valid, seen = given.pop("content"), given.pop("valid").long()
-            given["text"] = self.backbone(input_ids=given.pop("ids"), attention_mask=seen).last_hidden_state
+            ids, seen, valid = given.pop("ids"), given.pop("valid").long(), given.pop("content")
+            which = torch.arange(len(ids), device=ids.device)
+            if self.training:  # both windows of a clip have its text, and clips may share one
+                pairs, which = torch.unique(torch.stack([ids, seen]), dim=1, return_inverse=True)
+                ids, seen = pairs
+            given["text"] = self.backbone(input_ids=ids, attention_mask=seen).last_hidden_state[which]
         elif "text" in given:
             valid = torch.ones(given["text"].shape[:2], dtype=torch.bool, device=there.device)
         out = {"there": there}
