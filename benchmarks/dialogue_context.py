@@ -1,6 +1,6 @@
 """What context gives: EmotionIC on MELD's text with no context, with the past, and with the whole dialogue.
 
-python benchmarks/dialogue_context.py [--data ../shared/data/meld] [--seeds 3]
+python benchmarks/dialogue_context.py --keep FOLDER [--data ../shared/data/meld] [--seeds 3]
 
 Arms of the recipe `emotionic/dialogue-embedded`, all else equal: `no context` learns and reads each turn as a dialogue
 of one turn; `past only` and `past and future` are two readings of the one network that learned both. The encoders are
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from affectus.training.features import Encoded
 from affectus.training.loop import take, train, weights
 from affectus.training.recipe import Run, read_recipe
 from affectus.training.source import Data
-from record import Record, timed
+from record import Record
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "emotionic" / "dialogue-embedded.yaml"
 SCALE = "meld-7"
@@ -37,24 +37,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/meld"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--keep", type=Path, required=True, help="folder for the labels that each arm gave")
     options = parser.parse_args()
+    options.keep.mkdir(parents=True, exist_ok=True)
     run, corpus = next(iter(read_recipe(RECIPE).runs.values())), load_corpus("meld", options.data)
     held = encoded(run, {split: conversations(corpus[split]) for split in ("train", "dev", "test")})
     test, width = flatten(held["test"]), flatten(held["test"])[0].features["text"].shape[0]
     truth = np.nan_to_num(gold(test, SCALE)).argmax(1)
     groups = np.array([sample.source for sample in test])
+    arm = replace(
+        run, init={}, cache=False, trackers=(), optim=run.optim[1:],
+        config={"backbone": None, "beside": None, "width": width},
+    )  # fmt: skip
     said: dict[str, list[np.ndarray]] = {"no context": [], "past only": [], "past and future": []}
-    minutes = []
     for seed in range(options.seeds):
-        arm = replace(run, seed=seed, init={}, cache=False, trackers=(), optim=run.optim[1:],
-                      config={"backbone": None, "beside": None, "width": width})  # fmt: skip
-        with timed() as clock:
-            both = trained(arm, held["train"], held["dev"])
-        minutes.append(clock.wall / 60)
-        said["past only"].append(labels(both, held["test"]))
-        said["past and future"].append(labels(both.seeing("full"), held["test"]))
-        alone = trained(arm, flatten(held["train"]), flatten(held["dev"]))
-        said["no context"].append(labels(alone, test))
+
+        def both(seed: int = seed) -> list[np.ndarray]:
+            system = trained(replace(arm, seed=seed), held["train"], held["dev"])
+            return [labels(system, held["test"]), labels(system.seeing("full"), held["test"])]
+
+        def alone(seed: int = seed) -> list[np.ndarray]:
+            system = trained(replace(arm, seed=seed), flatten(held["train"]), flatten(held["dev"]))
+            return [labels(system, test)]
+
+        past, full = kept(options.keep / f"both-{seed}.npy", both)
+        said["past only"].append(past)
+        said["past and future"].append(full)
+        said["no context"] += list(kept(options.keep / f"alone-{seed}.npy", alone))
     rows = [row(arm, found, truth, groups) for arm, found in said.items()]
     pairs = (("past only", "no context"), ("past and future", "past only"))
     page = Record(
@@ -64,10 +73,7 @@ def main() -> None:
         f"{len(set(groups))} dialogues; weighted F1 of seven labels. Mean, lowest and highest are over seeds; the "
         "interval is a percentile bootstrap over dialogues of seed 0, differences are paired, over all seeds at once.",
         rows=rows,
-        notes=[
-            *(compared(said, a, b, truth, groups) for a, b in pairs),
-            f"training of one network from ready states: {', '.join(f'{m:.1f}' for m in minutes)} minutes",
-        ],
+        notes=[compared(said, a, b, truth, groups) for a, b in pairs],
     )
     print(page.write())
 
@@ -101,6 +107,13 @@ def trained(run: Run, items: Sequence[Item], watch: Sequence[Item]) -> Any:
 def labels(system: Any, items: Sequence[Item]) -> np.ndarray:
     """Number of the label of each turn, as `decode` decides."""
     return np.concatenate([system.posterior(*found)[1] for found in system.run(items, 64)])
+
+
+def kept(path: Path, make: Callable[[], list[np.ndarray]]) -> np.ndarray:
+    """What an earlier call made, so that a stopped benchmark goes on where it was."""
+    if not path.is_file():
+        np.save(path, np.stack(make()))
+    return np.load(path)
 
 
 def row(arm: str, found: Sequence[np.ndarray], truth: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
