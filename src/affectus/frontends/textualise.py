@@ -222,16 +222,16 @@ class Clip:
     Args:
         sample: What its samples are made after: text, gold, groups; `affect` may be among its features.
         times: (t,) seconds of the frames within the source.
-        units: (t, 20), see `face_cues`.
-        expressions: (t, 7).
-        qualities: Of all speech of the file; None where its sound was not listened to.
+        units: (t, 20), see `face_cues`; None where nothing was looked at.
+        expressions: (t, 7), likewise.
+        qualities: Of all speech of the file; None where nothing was listened to.
         end: Second within the source at which the clip ends.
     """
 
     sample: Sample
     times: np.ndarray
-    units: np.ndarray
-    expressions: np.ndarray
+    units: np.ndarray | None
+    expressions: np.ndarray | None
     qualities: tuple[Quality, ...] | None = None
     end: float | None = None
 
@@ -256,7 +256,8 @@ class Clip:
     ) -> Sample:
         """The sample of some frames; its voice is that of the whole clip."""
         features = dict(self.sample.features)
-        features |= {"action_units": self.units[rows], "expressions": self.expressions[rows]}
+        if self.units is not None and self.expressions is not None:
+            features |= {"action_units": self.units[rows], "expressions": self.expressions[rows]}
         start, end = self._lasts(slice(None)) if len(self.times) else (0.0, self.end or 0.0)
         if self.qualities is not None:
             heard = loudest(self.qualities, start, end)
