@@ -1,4 +1,4 @@
-"""The probes of the shipped voice reader, on people it has not heard.
+"""The probes of the shipped voice reader and of a trained Dawn-SER, on people they have not heard.
 
     python benchmarks/probes.py emodb --out FOLDER       # pages and JSON of all probes
     python benchmarks/probes.py ravdess --out FOLDER
@@ -9,6 +9,13 @@ The shipped reader learned from EMO-DB. There each recording is therefore read b
 speaker (encoder, layers, penalty and readout are the shipped ones, each recording and one copy in random conditions
 learned from). On RAVDESS the shipped reader itself is asked; it refuses nearly all of that corpus as strange, so the
 figures count scores that it would not stand for. The page of words alone asks the shipped reader.
+
+Dawn-SER is asked with what its recipe left of each speaker of EMO-DB, and of all of them for words alone:
+
+    affectus evaluate recipes/dawn-ser/emodb.yaml --on emodb/leave-one-speaker-out --data DATA --out FOLDS
+    python benchmarks/probes.py emodb --folds FOLDS --out FOLDER --items 40
+    affectus train recipes/dawn-ser/emodb.yaml --data DATA --out VOICE
+    python benchmarks/probes.py words --reader VOICE --out FOLDER
 """
 
 from __future__ import annotations
@@ -18,7 +25,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import nn
@@ -40,40 +47,46 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
 class WithoutSpeaker(nn.Module):
-    """The shipped reader, fitted again for each speaker without their recordings.
+    """Readers of the same kind, each for recordings by a speaker whom it has not heard.
 
     Args:
-        cache: Folder for features.
+        name: Of all of them.
+        readers: Speaker → the reader that learned from the others. They share the encoder of the first.
     """
 
     modality = "voice"
-    name = f"{NAME}, fitted without the speaker"
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, name: str, readers: dict[str, Any]) -> None:
         super().__init__()
-        first = head()
-        self.readouts = first.readouts
-        rows = features(first, cache)
-        self.heads = nn.ModuleDict()
-        for speaker in np.unique(rows.speaker):
-            fitted = head()
-            fitted.backbone = first.backbone  # one encoder for all
-            fitted.learn(rows.where(rows.speaker != speaker))
-            self.heads[str(speaker)] = fitted
+        first = next(iter(readers.values()))
+        self.name, self.readouts = f"{name}, without the speaker", first.readouts
+        for one in readers.values():
+            one.backbone = first.backbone
+        self.readers = nn.ModuleDict(readers)
 
     def read(self, items: Iterable[Item | str]) -> Timeline:
         samples = flatten(as_items(items))
         order = sorted(range(len(samples)), key=lambda i: str(samples[i].track))
-        parts = [
-            self._head(speaker).read([samples[i] for i in order if str(samples[i].track) == speaker])
+        parts: list[Timeline] = [
+            cast(Any, self.readers[speaker]).read([samples[i] for i in order if str(samples[i].track) == speaker])
             for speaker in dict.fromkeys(str(samples[i].track) for i in order)
         ]
         return Timeline.concat(parts)[np.argsort(order)]
 
-    def _head(self, speaker: str) -> VoiceHead:
-        found = self.heads[speaker]
-        assert isinstance(found, VoiceHead)
-        return found
+
+def refitted(cache: Path) -> WithoutSpeaker:
+    """The shipped head, fitted again for each speaker without their recordings."""
+    rows, readers = features(head(), cache), {}
+    for speaker in np.unique(rows.speaker):
+        readers[str(speaker)] = fitted = head()
+        fitted.learn(rows.where(rows.speaker != speaker))
+    return WithoutSpeaker(NAME, readers)
+
+
+def of_folds(folder: Path, speakers: Iterable[str]) -> WithoutSpeaker:
+    """What a recipe left of leave-one-speaker-out: fold k for speaker k in order."""
+    made = {s: registry.load(str(folder / f"fold-{k}")) for k, s in enumerate(sorted(set(speakers)))}
+    return WithoutSpeaker("dawn-ser on EMO-DB", made)
 
 
 def head() -> VoiceHead:
@@ -97,13 +110,22 @@ def features(system: VoiceHead, cache: Path) -> Features:
     return Features(*(held[name] for name in Features._fields))
 
 
-def carry_out(corpus: str, out: Path, wanted: Iterable[str]) -> None:
+def carry_out(asked: argparse.Namespace) -> None:
+    corpus = asked.what
     loaded = load_corpus(corpus, SHARED / FOLDERS[corpus])
-    reader: Any = WithoutSpeaker(out) if corpus == "emodb" else registry.load(NAME)
-    folder = None if corpus == "emodb" else registry.find(NAME)
-    for probe in wanted:
-        of = probes.material(reader, loaded, items=ITEMS[probe], seed=SEED, folder=folder)
-        page, _ = probes.write(getattr(probes, probe)(of), out / corpus)
+    reader: Any
+    folder, place = None, asked.out / corpus
+    if asked.folds:
+        speakers = [str(sample.track) for sample in flatten(as_items(loaded["all"]))]
+        reader, place = of_folds(asked.folds, speakers), asked.out / f"{corpus}-dawn-ser"
+    elif corpus == "emodb":
+        reader = refitted(asked.out)
+    else:
+        reader, folder = registry.load(NAME), registry.find(NAME)
+    for probe in asked.probe or ITEMS:
+        items = min(asked.items, ITEMS[probe]) if asked.items else ITEMS[probe]
+        of = probes.material(reader, loaded, items=items, seed=SEED, folder=folder)
+        page, _ = probes.write(getattr(probes, probe)(of), place)
         print(page, flush=True)
 
 
@@ -111,7 +133,8 @@ def record(out: Path) -> None:
     """The pages' figures as dated results, and their pictures for the docs."""
     for page in sorted(out.glob("*/*.html")):
         found = json.loads(page.with_suffix(".json").read_text())
-        stem = f"probe-{found['probe']}" + ("" if page.parent.name == "words" else f"-{page.parent.name}")
+        of = page.parent.name.removeprefix("words").removeprefix("-")
+        stem = f"probe-{found['probe']}" + (f"-{of}" if of else "")
         told = "; ".join(f"{name}: {text}" for name, text in found["protocol"].items() if name != "versions")
         title = f"{found['probe'].capitalize()} of {found['reader']} on {found['data']}"
         rows = ROWS[found["probe"]](found)
@@ -180,14 +203,18 @@ def main() -> None:
     parser.add_argument("what", choices=(*FOLDERS, "words", "record"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--probe", action="append")
+    parser.add_argument("--items", type=int, help="at most so many where items are drawn")
+    parser.add_argument("--folds", type=Path, help="checkpoints of the folds of a recipe on this corpus")
+    parser.add_argument("--reader", default=NAME, help="who is asked about words alone")
     asked = parser.parse_args()
     if asked.what == "words":
-        page, _ = probes.write(probes.linguistic(registry.load(NAME), seed=SEED), asked.out / "words")
+        place = asked.out / ("words" if asked.reader == NAME else "words-dawn-ser")
+        page, _ = probes.write(probes.linguistic(registry.load(asked.reader), seed=SEED), place)
         print(page)
     elif asked.what == "record":
         record(asked.out)
     else:
-        carry_out(asked.what, asked.out, asked.probe or ITEMS)
+        carry_out(asked)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/voice_accuracy.py                   # measure, write the dated result
     python benchmarks/voice_accuracy.py --ship FOLDER     # and write the checkpoint with its card
-    python benchmarks/voice_accuracy.py --compare FOLDER  # only renew the comparison with Dawn-SER on a card
+    python benchmarks/voice_accuracy.py --renew FOLDER    # only renew cost and comparison with Dawn-SER on a card
 
 Nested leave-one-speaker-out on EMO-DB: layers, prosody and penalty are chosen, and temperature, conformal threshold
 and the limit of the distance are fitted, on inner folds that leave out a second speaker; the outer speaker is only
@@ -32,6 +32,7 @@ from affectus.card import CheckpointCard, Measured
 from affectus.corpora import emodb, ravdess
 from affectus.corpora.base import gold
 from affectus.evaluation import accuracy, bootstrap, coverage_and_size, ece_top_label, uar
+from affectus.frontends.hearing import hear
 from affectus.frontends.prosody import prosody
 from affectus.readout import Readout
 from affectus.sample import Media, Sample
@@ -280,8 +281,8 @@ def stages(reader: VoiceHead, samples: Sequence[Sample]) -> dict[str, float]:
     seconds = 0.0
     for sample in samples:
         with timed() as clock:
-            wave = sample.wave(RATE)
-        spent["decode"] += clock.cpu
+            wave, _ = hear(sample)
+        spent["decoding and faults"] += clock.cpu
         seconds += len(wave) / RATE
         with timed() as clock:
             prosody(wave)
@@ -298,6 +299,14 @@ def stages(reader: VoiceHead, samples: Sequence[Sample]) -> dict[str, float]:
             reader.decode(outputs, batch)
         spent["head and reading"] += clock.cpu
     return {stage: value / seconds for stage, value in spent.items()} | {"seconds of speech": seconds}
+
+
+def in_words(cost: dict[str, float]) -> str:
+    """How fast that is, and where the time goes."""
+    of_speech = {k: v for k, v in cost.items() if k != "seconds of speech"}
+    total = sum(of_speech.values())
+    shares = ", ".join(f"{stage} {value / total:.0%}" for stage, value in of_speech.items())
+    return f"{1 / total:.0f} × real time on one thread ({shares})"
 
 
 COMPARED = "emodb/compared"
@@ -487,15 +496,26 @@ def with_comparison(of: CheckpointCard) -> CheckpointCard:
     return replace(of, figures=(*own, *compared()), protocols={**of.protocols, **COMPARISON})
 
 
+def renew(folder: Path, data: Path) -> None:
+    """Bring the comparison and the cost on a card up to date; weights and their figures stay."""
+    kept: Any = registry.load(str(folder))
+    cost = in_words(stages(kept, emodb.load(data / "emodb")["all"][::8]))
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    words = f"{cost}; {machine()['processor']}; {rss:.0f} MiB at most in this run, {datetime.now(UTC):%Y-%m-%d}"
+    with_comparison(replace(CheckpointCard.load(folder), cost=words)).save(folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=SHARED, help="folder that holds emodb and ravdess-speech")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "affectus-voice-accuracy")
     parser.add_argument("--ship", type=Path, help="folder to write the checkpoint to")
-    parser.add_argument("--compare", type=Path, help="folder of a checkpoint whose card gets the comparison; no more")
+    parser.add_argument(
+        "--renew", type=Path, help="folder of a checkpoint whose card gets comparison and cost; no more"
+    )
     options = parser.parse_args()
-    if options.compare:
-        with_comparison(CheckpointCard.load(options.compare)).save(options.compare)
+    if options.renew:
+        renew(options.renew, options.data)
         return
 
     reader = registry.build("voice-head/whisper-tiny", layers=ALL_LAYERS)
@@ -519,10 +539,7 @@ def main() -> None:
     found, extra = figures(outer, own, clean)
     away, more = transfer_figures(final, foreign, noises)
     cost = stages(final, spoken[::8])
-    of_speech = {k: v for k, v in cost.items() if k != "seconds of speech"}
-    total = sum(of_speech.values())
-    shares = ", ".join(f"{stage} {value / total:.0%}" for stage, value in of_speech.items())
-    words = f"{1 / total:.0f} × real time on one thread ({shares})"
+    words = in_words(cost)
 
     measured = [*found.values(), *away.values()]
     record = Record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import fft
 
 RATE = 16_000  # Hz
 OFFSET = 0.01
@@ -78,11 +79,10 @@ def copied(wave: np.ndarray) -> float:
     parts = np.array_split(wave, max(1, round(len(wave) / _STRETCH)))
     needle = np.zeros(last - first)
     for part in parts:
-        size = 1 << (2 * len(part) - 1).bit_length()
-        power = np.abs(np.fft.rfft(part - part.mean(), size)) ** 2
-        hertz = np.arange(len(power)) * RATE / size
-        inside = (hertz >= _BAND[0]) & (hertz < _BAND[1])
-        level = np.log(power + 1e-20)
-        ripple = np.where(inside, level - level[inside].mean(), 0) / inside.mean()
-        needle += np.fft.irfft(ripple, size)[first:last]
+        size = fft.next_fast_len(len(part) + _DELAYS[1], real=True)
+        low, high = (round(hertz * size / RATE) for hertz in _BAND)
+        level = np.log(np.abs(fft.rfft(part - part.mean(), size)[low:high]) ** 2 + 1e-20)
+        ripple = np.zeros(size // 2 + 1, level.dtype)
+        ripple[low:high] = (level - level.mean()) * (len(ripple) / len(level))
+        needle += fft.irfft(ripple, size)[first:last]
     return float(needle.max() / len(parts))

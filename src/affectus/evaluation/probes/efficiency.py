@@ -156,7 +156,7 @@ def _finding(of: Material, variants: list[Variant], seconds: float, threads: int
 
 def _table(figure: str, rows: list[dict[str, Any]]) -> Table:
     return Table(
-        columns=("layers", "bits", figure, "against the whole", "score change", "× real time", "waited ×", "MB"),
+        columns=("layers", "bits", figure, "against the whole", "score change", "× real time", "by the clock", "MB"),
         rows=[
             (
                 row["layers"],

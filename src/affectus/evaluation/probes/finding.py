@@ -128,7 +128,8 @@ def write(finding: Finding, folder: str | Path) -> tuple[Path, Path]:
 
 def signed(value: float, low: float, high: float) -> str:
     """A difference with its interval."""
-    return f"{value:+.3f}" + ("" if math.isnan(low) else f" ({low:+.3f} to {high:+.3f})")
+    text = f"{value:+.3f}" + ("" if math.isnan(low) else f" ({low:+.3f} to {high:+.3f})")
+    return text.replace("-", "−")
 
 
 def ranged(value: float, low: float, high: float) -> str:
