@@ -10,9 +10,9 @@ second fold: for heads on the frozen encoder the silence around the sound (kept 
 epochs and rate; for the support vector machine layer and C; for voice-head, the system of the shipped reader, layers,
 prosody and C. Frozen heads are trained from three seeds, whose logits are averaged. Where the top one of three layers
 is trained, after a head on the frozen layer, its rate and epochs were set beforehand and the rest is what the fold
-chose for the frozen mixture; Whisper's fourth layer is left out there. All learn from recordings alone. Across corpora voice-head and the mixture learn from all of one, with
-what was chosen most often there, and are asked about the four shared classes of the other. Differences are paired with
-voice-head; intervals resample speakers.
+chose for the frozen mixture; Whisper's fourth layer is left out there. All learn from recordings alone. Across corpora
+voice-head and the mixture learn from all of one, with what was chosen most often there, and are asked about the four
+shared classes of the other. Differences are paired with voice-head; intervals resample speakers.
 """
 
 from __future__ import annotations
