@@ -15,6 +15,8 @@ from affectus.frontends.prosody.smoothing import average, average_of_nonzero
 
 _SECOND = RATE / HOP  # frames
 _TURN = 0.1  # of a contour's range, below which a movement is no peak
+_HIGHER = 1.05  # times an accepted peak, from which another one takes its place
+_SHORTEST = 3  # frames of a stretch with or without voice
 _UNVOICED_TAIL = (LONG - SHORT) // HOP  # rows at the end that have no long frame
 
 
@@ -29,10 +31,11 @@ def functionals(rows: np.ndarray, level: float) -> np.ndarray:
         (88,) float64 in the order of `names.FUNCTIONALS`.
     """
     voiced = rows[:, COLUMN["F0semitoneFrom27.5Hz"]] > 0
+    heard = max(1, len(rows) - _UNVOICED_TAIL - 1)  # what needs the pitch leaves out the last long frame
     plain = average(_edged(rows[:, :PLAIN]))
-    inside = average_of_nonzero(_edged(np.where(voiced[:, None], rows, 0)))
-    outside = average_of_nonzero(_edged(np.where(voiced[:, None], 0, rows[:, :PLAIN])))
-    levels = average_of_nonzero(_edged(rows[: len(rows) - _UNVOICED_TAIL + 1]))
+    inside = average_of_nonzero(_edged(np.where(voiced[:, None], rows, 0)))[:heard]
+    outside = average_of_nonzero(_edged(np.where(voiced[:, None], 0, rows[:, :PLAIN])))[:heard]
+    levels = average_of_nonzero(_edged(rows))[:heard]
 
     pitch, loud = inside[:, COLUMN["F0semitoneFrom27.5Hz"]], plain[:, COLUMN["Loudness"]]
     values = [*_contour(pitch[pitch > 0]), *_contour(loud)]
@@ -42,11 +45,11 @@ def functionals(rows: np.ndarray, level: float) -> np.ndarray:
         column = (levels if name.endswith("amplitudeLogRelF0") else inside)[:, COLUMN[name]]
         values += _moments(column[column != 0])
     for name in (*SPLIT, "spectralFlux", *CEPSTRUM):
-        values += _moments(inside[voiced, COLUMN[name]])
+        values += _moments(inside[voiced[:heard], COLUMN[name]])
     for name in (*SPLIT, "spectralFlux"):
-        values.append(_mean(outside[~voiced, COLUMN[name]]))
-    values.append(len(_turns(loud)[0]) / (len(loud) / _SECOND))
-    values += _segments(voiced[: len(voiced) - _UNVOICED_TAIL])
+        values.append(_mean(outside[~voiced[:heard], COLUMN[name]]))
+    values.append(_turns(loud)[1].sum() / (len(loud) / _SECOND))
+    values += _segments(voiced[:heard])
     values.append(level)
     assert len(values) == len(FUNCTIONALS)
     return np.asarray(values)
@@ -75,37 +78,62 @@ def _contour(values: np.ndarray) -> list[float]:
 
 
 def _slopes(values: np.ndarray) -> list[float]:
-    """Mean and deviation of rising slopes and of falling slopes between turning points, per second."""
-    turns = np.sort(np.concatenate(_turns(values)))
-    step = np.diff(values[turns]) / (np.diff(turns) / _SECOND)
+    """Mean and deviation of rising slopes and of falling slopes between turning points, per second.
+
+    The stretch behind the last turn counts as one of those that come next, rising behind a dip, with the sign it has;
+    the deviation leaves it out but for the count. Without any turn there is one slope, a frame.
+    """
+    at, kind = _turns(values)
+    if not len(at):
+        slope = float(values[-1] - values[0]) / len(values)
+        return [max(slope, 0.0), 0.0, min(slope, 0.0), 0.0]
+    last = len(values) - 1
+    places = np.concatenate([[0], at])
+    steps = np.diff(values[places]) / np.maximum(np.diff(places), 1) * _SECOND
+    rest = (values[last] - values[at[-1]]) / (last - at[-1]) * _SECOND
     out: list[float] = []
-    for part in (step[step > 0], -step[step < 0]):
-        out += [_mean(part), float(part.std()) if len(part) else 0.0]
+    for side, sign in ((True, 1), (False, -1)):
+        part = sign * steps[kind == side]
+        tail = [rest] if kind[-1] != side else []
+        count = len(part) + len(tail)
+        mean = (part.sum() + sum(tail)) / count if count else 0.0
+        out += [float(mean), float(np.sqrt(((part - mean) ** 2).sum() / count)) if count else 0.0]
     return out
 
 
 @njit(cache=True)
 def _turns(values):  # type: ignore[no-untyped-def]
-    """Frames of peaks and of dips; between them the contour moves by a tenth of its range at least."""
+    """Frames of peaks and dips in turn, and which are peaks.
+
+    A peak rises from the last accepted dip (from where that was first accepted), or from the dip just before, by a tenth
+    of the contour's range; a higher one takes its place if it is 5 % higher or rises by that much itself. A dip falls by
+    a tenth from the last accepted peak; every lower one takes its place. The first and the last two points are none.
+    """
+    at, kind = np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_)
+    n = 0
+    if len(values) == 0:
+        return at, kind
     least = _TURN * (values.max() - values.min())
-    found = np.zeros((2, len(values)), np.int64)
-    count = np.zeros(2, np.int64)
-    high = low = 0
-    rising, falling = True, True  # which movements may be going on; both at the start
-    for i in range(len(values)):
-        if values[i] > values[high]:
-            high = i
-        if values[i] < values[low]:
-            low = i
-        peak = rising and values[high] - values[i] > least
-        dip = not peak and falling and values[i] - values[low] > least
-        if peak or dip:
-            kind = 0 if peak else 1
-            found[kind, count[kind]] = high if peak else low
-            count[kind] += 1
-            rising, falling = dip, peak
-            high = low = i
-    return found[0, : count[0]], found[1, : count[1]]
+    low = dip = peak = values[0]  # the dip just before; the accepted ones
+    for i in range(1, len(values) - 2):
+        here = values[i]
+        if here > values[i - 1] and here > values[i + 1]:
+            if n and kind[n - 1]:
+                new = here - low > least or (here > _HIGHER * values[at[n - 1]] and here - dip > least)
+            else:
+                new = here - low > least or here - dip > least
+                n += new
+            if new:
+                at[n - 1], kind[n - 1], peak = i, True, here
+        elif here < values[i - 1] and here < values[i + 1]:
+            if n and not kind[n - 1]:
+                if here < values[at[n - 1]]:
+                    at[n - 1] = i
+            elif peak - here > least:
+                at[n], dip = i, here
+                n += 1
+            low = here
+    return at[:n], kind[:n]
 
 
 def _segments(voiced: np.ndarray) -> list[float]:
@@ -118,5 +146,9 @@ def _segments(voiced: np.ndarray) -> list[float]:
 
 
 def _runs(mask: np.ndarray) -> np.ndarray:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return edges[1::2] - edges[::2]
+    """Lengths of the stretches of three frames and more; a single frame between two of them does not part them."""
+    whole = mask.copy()
+    whole[1:-1] |= mask[:-2] & mask[2:]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], whole, [False]]).astype(np.int8)))
+    lengths = edges[1::2] - edges[::2]
+    return lengths[lengths >= _SHORTEST]

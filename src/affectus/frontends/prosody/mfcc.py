@@ -8,7 +8,7 @@ from affectus.frontends.prosody.loudness import BANDS
 
 COEFFICIENTS = 4
 _LIFTER = 22
-_FLOOR = 1e-8  # band power
+_FLOOR = 2.0**-30  # band power, of one step of 16 bits
 
 _ORDER = np.arange(1, COEFFICIENTS + 1)
 _BASIS = (
