@@ -1,8 +1,9 @@
 """Harmonics of a voiced frame: harmonics-to-noise ratio, and levels of single harmonics and of the formants.
 
 Levels are those of openSMILE's columns: `H1-H2` compares the second and third multiple of the pitch (the first is
-counted as 0), and a formant's level is that of the highest harmonic within a fifth of its frequency, relative to the
-pitch itself.
+counted as 0), and a formant's level is that of the highest harmonic within a fifth of its frequency (or else of the
+first), relative to the first. A harmonic is the spectral peak nearest to a multiple of the pitch; its height is that of
+a parabola, but for the first, of which the bin itself counts.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from affectus.frontends.prosody.frames import LONG_BIN, RATE
 UNVOICED_LEVEL = -201.0  # dB, what a formant's level is without voice
 _MOST = 100  # harmonics
 _NEAR = 0.2  # of a formant's frequency
-_SEARCH = 2  # bins around a multiple of the pitch in which its peak is searched
-_LAGS = 3  # samples around the period in which the autocorrelation's peak is searched
 _TINY = 1e-12
 
 
@@ -47,11 +46,22 @@ def _clarity(correlation, pitch):  # type: ignore[no-untyped-def]
     """Height of the autocorrelation at the period over what is missing to its height at 0, dB."""
     out = np.zeros(len(pitch))
     for t in range(len(pitch)):
-        period = round(RATE / pitch[t])
-        top = correlation[t, max(1, period - _LAGS) : period + _LAGS + 1].max()
+        top = correlation[t, _nearest_peak(correlation[t], int(RATE / pitch[t]), -1)]
         noise = max(correlation[t, 0] - top, _TINY)
         out[t] = 10 * np.log10(max(top, _TINY) / noise)
     return out
+
+
+@njit(cache=True)
+def _nearest_peak(values, middle, first):  # type: ignore[no-untyped-def]
+    """Index of the peak nearest to a place, of two at the same distance the one in the `first` direction (±1)."""
+    last = len(values) - 2
+    middle = min(max(middle, 1), last)
+    for away in range(last):
+        for i in (middle + first * away, middle - first * away):
+            if 1 <= i <= last and values[i] >= values[i - 1] and values[i] >= values[i + 1]:
+                return i
+    return middle
 
 
 @njit(cache=True)
@@ -59,14 +69,16 @@ def _levels(spectra, pitch, formants):  # type: ignore[no-untyped-def]
     out = np.zeros((len(pitch), 5))
     for t in range(len(pitch)):
         n = min(_MOST, int((RATE / 2 - 1) / pitch[t]))
-        hertz, height = np.empty(n), np.empty(n)
+        hertz, height, level = np.empty(n), np.empty(n), np.empty(n)
         for h in range(n):
-            hertz[h], height[h] = _peak(spectra[t], (h + 1) * pitch[t])
-        level = 20 * np.log10(np.maximum(height, _TINY))
+            i = _nearest_peak(spectra[t], round((h + 1) * pitch[t] / LONG_BIN), 1)
+            shift, top = _parabola(spectra[t], i)
+            hertz[h], height[h] = (i + shift) * LONG_BIN, spectra[t, i]
+            level[h] = 20 * np.log10(max(top if h else height[h], _TINY))
         if n > 2:
             out[t, 0] = level[1] - level[2]
         for f in range(3):
-            near = _highest_near(hertz, level, formants[t, f])
+            near = level[_highest_near(hertz, height, formants[t, f])]
             out[t, 2 + f] = max(near - level[0], UNVOICED_LEVEL)
             if f == 2 and n > 1:
                 out[t, 1] = min(level[1] - near, -UNVOICED_LEVEL)
@@ -74,27 +86,21 @@ def _levels(spectra, pitch, formants):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _peak(spectrum, hertz):  # type: ignore[no-untyped-def]
-    """Place and height of the highest point near a frequency, by a parabola through three bins."""
-    centre = round(hertz / LONG_BIN)
-    low, high = max(1, centre - _SEARCH), min(len(spectrum) - 2, centre + _SEARCH)
-    i = low + int(np.argmax(spectrum[low : high + 1]))
-    left, middle, right = spectrum[i - 1], spectrum[i], spectrum[i + 1]
+def _parabola(values, i):  # type: ignore[no-untyped-def]
+    """Place beside a peak, in steps, and height of the top of a parabola through it and its neighbours."""
+    left, middle, right = values[i - 1], values[i], values[i + 1]
     bend = left - 2 * middle + right
-    if middle < left or middle < right or bend >= 0:
-        return i * LONG_BIN, middle
+    if bend >= 0:
+        return 0.0, middle
     shift = 0.5 * (left - right) / bend
-    return (i + shift) * LONG_BIN, middle - 0.25 * (left - right) * shift
+    return shift, middle - 0.25 * (left - right) * shift
 
 
 @njit(cache=True)
-def _highest_near(hertz, level, formant):  # type: ignore[no-untyped-def]
-    """Level of the highest harmonic within a fifth of a formant, or else of the nearest one."""
-    best, nearest, distance = -np.inf, level[0], np.inf
+def _highest_near(hertz, height, formant):  # type: ignore[no-untyped-def]
+    """Number of the highest harmonic within a fifth of a formant, 0 where there is none."""
+    best = -1
     for h in range(len(hertz)):
-        away = abs(hertz[h] - formant)
-        if away <= _NEAR * formant:
-            best = max(best, level[h])
-        if away < distance:
-            nearest, distance = level[h], away
-    return best if best > -np.inf else nearest
+        if abs(hertz[h] - formant) <= _NEAR * formant and (best < 0 or height[h] > height[best]):
+            best = h
+    return max(best, 0)
