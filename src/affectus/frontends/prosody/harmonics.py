@@ -2,8 +2,8 @@
 
 Levels are those of openSMILE's columns: `H1-H2` compares the second and third multiple of the pitch (the first is
 counted as 0), and a formant's level is that of the highest harmonic within a fifth of its frequency (or else of the
-first), relative to the first. A harmonic is the spectral peak nearest to a multiple of the pitch; its height is that of
-a parabola, but for the first, of which the bin itself counts.
+first), relative to the first. A harmonic is the spectral peak nearest to a multiple of the pitch, within half the pitch;
+its height is that of a parabola, but for the first, of which the bin itself counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy import fft
 
 from affectus.frontends.prosody.frames import LONG_BIN, RATE
 
-UNVOICED_LEVEL = -201.0  # dB, what a formant's level is without voice
+UNVOICED_LEVEL = -201.0  # dB, what a level is without voice or without a peak
 _MOST = 100  # harmonics
 _NEAR = 0.2  # of a formant's frequency
 _TINY = 1e-12
@@ -46,22 +46,22 @@ def _clarity(correlation, pitch):  # type: ignore[no-untyped-def]
     """Height of the autocorrelation at the period over what is missing to its height at 0, dB."""
     out = np.zeros(len(pitch))
     for t in range(len(pitch)):
-        top = correlation[t, _nearest_peak(correlation[t], int(RATE / pitch[t]), -1)]
+        period = int(RATE / pitch[t])
+        top = correlation[t, max(_nearest_peak(correlation[t], period, -1, 1, 2 * period), 1)]
         noise = max(correlation[t, 0] - top, _TINY)
         out[t] = 10 * np.log10(max(top, _TINY) / noise)
     return out
 
 
 @njit(cache=True)
-def _nearest_peak(values, middle, first):  # type: ignore[no-untyped-def]
-    """Index of the peak nearest to a place, of two at the same distance the one in the `first` direction (±1)."""
-    last = len(values) - 2
-    middle = min(max(middle, 1), last)
-    for away in range(last):
+def _nearest_peak(values, middle, first, low, high):  # type: ignore[no-untyped-def]
+    """Index of the peak nearest to a place, of two at the same distance the one in the `first` direction (±1); or −1."""
+    low, high = max(low, 1), min(high, len(values) - 2)
+    for away in range(max(middle - low, high - middle) + 1):
         for i in (middle + first * away, middle - first * away):
-            if 1 <= i <= last and values[i] >= values[i - 1] and values[i] >= values[i + 1]:
+            if low <= i <= high and values[i] >= values[i - 1] and values[i] >= values[i + 1]:
                 return i
-    return middle
+    return -1
 
 
 @njit(cache=True)
@@ -69,20 +69,33 @@ def _levels(spectra, pitch, formants):  # type: ignore[no-untyped-def]
     out = np.zeros((len(pitch), 5))
     for t in range(len(pitch)):
         n = min(_MOST, int((RATE / 2 - 1) / pitch[t]))
-        hertz, height, level = np.empty(n), np.empty(n), np.empty(n)
+        hertz, height = np.zeros(n), np.zeros(n)
+        level = np.full(n, UNVOICED_LEVEL)  # relative to the first
+        step, ground = pitch[t] / LONG_BIN, 0.0
         for h in range(n):
-            i = _nearest_peak(spectra[t], round((h + 1) * pitch[t] / LONG_BIN), 1)
-            shift, top = _parabola(spectra[t], i)
-            hertz[h], height[h] = (i + shift) * LONG_BIN, spectra[t, i]
-            level[h] = 20 * np.log10(max(top if h else height[h], _TINY))
+            low, middle, high = round((h + 0.5) * step), round((h + 1) * step), round((h + 1.5) * step)
+            i = _nearest_peak(spectra[t], middle, 1, low, high)
+            if i > 0:
+                shift, top = _parabola(spectra[t], i)
+                hertz[h], height[h] = (i + shift) * LONG_BIN, spectra[t, i]
+                if h == 0:
+                    ground = height[0]
+                    level[0] = 0.0
+                elif ground > 0:
+                    level[h] = max(20 * np.log10(max(top, _TINY) / ground), UNVOICED_LEVEL)
         if n > 2:
-            out[t, 0] = level[1] - level[2]
+            out[t, 0] = _between(level[1] - level[2])
         for f in range(3):
             near = level[_highest_near(hertz, height, formants[t, f])]
-            out[t, 2 + f] = max(near - level[0], UNVOICED_LEVEL)
+            out[t, 2 + f] = near
             if f == 2 and n > 1:
-                out[t, 1] = min(level[1] - near, -UNVOICED_LEVEL)
+                out[t, 1] = _between(level[1] - near)
     return out
+
+
+@njit(cache=True)
+def _between(level):  # type: ignore[no-untyped-def]
+    return min(max(level, UNVOICED_LEVEL), -UNVOICED_LEVEL)
 
 
 @njit(cache=True)
