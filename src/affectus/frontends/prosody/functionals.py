@@ -105,9 +105,9 @@ def _slopes(values: np.ndarray) -> list[float]:
 def _turns(values):  # type: ignore[no-untyped-def]
     """Frames of peaks and dips in turn, and which are peaks.
 
-    A peak rises from the last accepted dip (from where that was first accepted), or from the dip just before, by a tenth
-    of the contour's range; a higher one takes its place if it is 5 % higher or rises by that much itself. A dip falls by
-    a tenth from the last accepted peak; every lower one takes its place. The first and the last two points are none.
+    A peak rises from where the last dip was first accepted, or from the dip just before, by a tenth of the contour's
+    range; a higher one takes its place if it is 5 % higher or rises by that much itself. A dip falls by a tenth from
+    the last accepted peak; every lower one takes its place. The first and the last two points are none.
     """
     at, kind = np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_)
     n = 0

@@ -2,8 +2,8 @@
 
 Levels are those of openSMILE's columns: `H1-H2` compares the second and third multiple of the pitch (the first is
 counted as 0), and a formant's level is that of the highest harmonic within a fifth of its frequency (or else of the
-first), relative to the first. A harmonic is the spectral peak nearest to a multiple of the pitch, within half the pitch;
-its height is that of a parabola, but for the first, of which the bin itself counts.
+first), relative to the first. A harmonic is the spectral peak nearest to a multiple of the pitch, within half the
+pitch; its height is that of a parabola, but for the first, of which the bin itself counts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _clarity(correlation, pitch):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _nearest_peak(values, middle, first, low, high):  # type: ignore[no-untyped-def]
-    """Index of the peak nearest to a place, of two at the same distance the one in the `first` direction (±1); or −1."""
+    """Index of the peak nearest to a place, of two equally near ones that in the `first` direction (±1); −1 if none."""
     low, high = max(low, 1), min(high, len(values) - 2)
     for away in range(max(middle - low, high - middle) + 1):
         for i in (middle + first * away, middle - first * away):
