@@ -11,7 +11,6 @@ from text is claimed, whatever the figures. Differences are paired; intervals re
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,8 @@ from affectus import backbones
 from affectus.corpora import ravdess
 from affectus.corpora.base import gold
 from affectus.evaluation import bootstrap, paired_bootstrap, uar
+from affectus.registry import build
 from affectus.sample import Sample
-from affectus.training.loop import train
-from affectus.training.recipe import Group, Run
-from affectus.training.source import Data
 from dawn_ser import encode, load_corpus
 from record import Record, timed
 
@@ -34,7 +31,8 @@ FOLDS = (("01", "02"), ("03", "04"), ("05", "06"), ("07", "08"))
 SEEDS = (0, 1, 2)
 LAYER = 3
 SETTING: dict[str, Any] = {"width": 64, "heads": 4, "inner": 128, "hidden": 64, "fusions": 2, "dropout": 0.3}
-WIDTHS = {"sound and text": {"text": 384, "audio": 384}, "sound": {"audio": 384}, "text": {"text": 384}}
+WIDTHS = {"sound and text": {"text": 384, "audio": 384}, "sound": {"audio": 384}}
+EPOCHS, BATCH, RATE = 15, 32, 1e-3
 
 
 @torch.no_grad()
@@ -52,6 +50,23 @@ def standard(x: np.ndarray, known: np.ndarray) -> np.ndarray:
     return ((x - x[known].mean(0)) / (x[known].std(0) + 1e-6)).astype(np.float32)
 
 
+def learned(rows: list[Sample], widths: dict[str, int], seed: int) -> Any:
+    """M2FNet after training on clips, each a dialogue of one turn."""
+    torch.manual_seed(seed)
+    target = {"scale": ravdess.SCALE, "perspective": "intended"}
+    system = build("m2fnet/base", widths=widths, targets=[target], **SETTING).train()
+    optimiser = torch.optim.AdamW(system.parameters(), lr=RATE, weight_decay=RATE)
+    rng = np.random.default_rng(seed)
+    for _ in range(EPOCHS):
+        order = rng.permutation(len(rows))
+        for at in range(0, len(rows), BATCH):
+            batch = system.collate([rows[i] for i in order[at : at + BATCH]]).to("cpu")
+            optimiser.zero_grad()
+            torch.stack(list(system.loss(system(**batch.inputs), batch).values())).sum().backward()
+            optimiser.step()
+    return system
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cache", type=Path, required=True)
@@ -60,28 +75,18 @@ def main() -> None:
     with np.load(encode(cache, "ravdess", 0)) as held:
         sound = held["mean"][:, LAYER]
     text = written(samples)
-    run = Run(
-        system="m2fnet/base", data={"ravdess": 1}, epochs=30, batch=32, trackers=(),
-        optim=(Group(lr=1e-3, weight_decay=1e-3),),
-    )  # fmt: skip
     said = {(name, seed): np.zeros(len(samples), int) for name in WIDTHS for seed in SEEDS}
-    with timed() as clock, tempfile.TemporaryDirectory() as folder:
-        for number, fold in enumerate(FOLDS):
+    with timed() as clock:
+        for fold in FOLDS:
             known = ~np.isin(speakers, fold)
             features = {"audio": standard(sound, known), "text": standard(text, known)}
             rows = [
                 replace(s, media=None, features={k: v[i] for k, v in features.items()}) for i, s in enumerate(samples)
             ]
-            for name, widths in WIDTHS.items():
-                target = {"scale": ravdess.SCALE, "perspective": "intended"}
-                config = {**SETTING, "widths": widths, "targets": [target]}
-                for seed in SEEDS:
-                    learned = [row for row, k in zip(rows, known, strict=True) if k]
-                    mine = replace(run, config=config, seed=seed)
-                    out = Path(folder) / f"{name}-{seed}-{number}"
-                    system: Any = train(mine, Data(learned, (len(learned),), (1.0,)), out)
-                    asked = [row for row, k in zip(rows, known, strict=True) if not k]
-                    said[name, seed][~known] = system.logits(asked)[ravdess.SCALE].argmax(1)
+            for name, seed in said:
+                system = learned([row for row, k in zip(rows, known, strict=True) if k], WIDTHS[name], seed)
+                asked = [row for row, k in zip(rows, known, strict=True) if not k]
+                said[name, seed][~known] = system.logits(asked)[ravdess.SCALE].argmax(1)
             print(fold, flush=True)
     assert (gold(samples, ravdess.SCALE).argmax(1) == labels).all()
     truth, whose = np.tile(labels, len(SEEDS)), np.tile(speakers, len(SEEDS))
@@ -108,8 +113,8 @@ def main() -> None:
         " ".join((__doc__ or "").split("\n\n", 2)[2].split()),
         table,
         notes=[
-            f"Settings: {SETTING}, {run.epochs} epochs of batches of {run.batch}, rate 1e-3. Chance is 0.125.",
-            f"36 trainings: {clock.wall / 60:.1f} minutes, {clock.cpu / 60:.1f} of the processor.",
+            f"Settings: {SETTING}, {EPOCHS} epochs of batches of {BATCH}, AdamW, rate {RATE}. Chance is 0.125.",
+            f"24 trainings: {clock.wall / 60:.1f} minutes, {clock.cpu / 60:.1f} of the processor.",
             "That several modalities tell more about an emotion than one is not shown by this.",
         ],
     ).write()

@@ -487,9 +487,21 @@ class PairwiseContrastive(System):
         self.single = nn.ModuleDict({name: _layers(config.width, config.hidden, total) for name in names if total})
         self.collate = ClipCollate(config)
 
-    def forward(self, there: Tensor, **given: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        there: Tensor,
+        audio: Tensor | None = None,
+        landmarks: Tensor | None = None,
+        video: Tensor | None = None,
+        text: Tensor | None = None,
+        ids: Tensor | None = None,
+        valid: Tensor | None = None,
+        content: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Outputs of each row from what `ClipCollate` makes, as `head` gives them."""
-        return self.head(**self.encode(there=there, **given))
+        given = {"audio": audio, "landmarks": landmarks, "video": video, "text": text}
+        given |= {"ids": ids, "valid": valid, "content": content}
+        return self.head(**self.encode(there, **{name: x for name, x in given.items() if x is not None}))
 
     def encode(self, there: Tensor, **given: Tensor) -> dict[str, Tensor]:
         """Features of each modality (rows, width), zeros where it is missing, and `there` (rows, modalities)."""
