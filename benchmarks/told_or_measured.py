@@ -101,8 +101,8 @@ def main() -> None:
         title="Made-up clips, told as text and measured by frames",
         method=f"{len(SEEDS)} seeds; each system is trained anew for {STEPS} steps on {TRAIN} clips of four classes and"
         f" asked for {TEST} others. Mean, and the lowest and highest of the seeds. The unit of the class has a mean"
-        f" level of {SHOWN}, the others {HIDDEN}, with a deviation of {SPREAD} at each of {FRAMES} frames; a unit is told"
-        " above 0.5. Chance is 0.25.",
+        f" level of {SHOWN}, the others {HIDDEN}, with a deviation of {SPREAD} at each of {FRAMES} frames; a unit is"
+        " told above 0.5. Chance is 0.25.",
         rows=rows,
         notes=["Constructed data: the direction is what is shown, not what to expect of real clips."],
     ).write()
