@@ -55,7 +55,7 @@ def test_a_wiggle_below_a_tenth_of_the_range_is_no_turn():
     names = [f"loudness_sma3_mean{way}Slope" for way in ("Rising", "Falling")]
     expected, seen = found(Loudness=plain), found(Loudness=wiggle)
     assert [seen[n] for n in names] == pytest.approx([expected[n] for n in names], rel=0.05)
-    deep = zigzag((0, 0), (20, 10), (28, 4), (32, 9), (40, 4), (60, 20), (80, 0), (84, 0.5), (90, 0))
+    deep = zigzag((0, 0), (20, 10), (28, 4), (33, 9), (40, 3), (60, 20), (80, 0), (84, 0.5), (90, 0))
     assert found(Loudness=deep)["loudnessPeaksPerSec"] > expected["loudnessPeaksPerSec"]
 
 
