@@ -104,7 +104,10 @@ def main() -> None:
         f" level of {SHOWN}, the others {HIDDEN}, with a deviation of {SPREAD} at each of {FRAMES} frames; a unit is"
         " told above 0.5. Chance is 0.25.",
         rows=rows,
-        notes=["Constructed data: the direction is what is shown, not what to expect of real clips."],
+        notes=[
+            "Constructed data: the direction is what is shown, not what to expect of real clips.",
+            "A clip that nothing is told of gets no answer, which counts as wrong.",
+        ],
     ).write()
 
 
