@@ -501,7 +501,9 @@ def renew(folder: Path, data: Path) -> None:
     kept: Any = registry.load(str(folder))
     cost = in_words(stages(kept, emodb.load(data / "emodb")["all"][::8]))
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    words = f"{cost}; {machine()['processor']}; {rss:.0f} MiB at most in this run, {datetime.now(UTC):%Y-%m-%d}"
+    of = machine()
+    where = f"{of['processor']}, load {of['load'][0]:.0f}, {datetime.now(UTC):%Y-%m-%d}"
+    words = f"{cost}; {where}; {rss:.0f} MiB at most in this run"
     with_comparison(replace(CheckpointCard.load(folder), cost=words)).save(folder)
 
 
