@@ -191,10 +191,11 @@ def said(grown: list[dict[str, Any]]) -> list[str]:
         for what in BARS:
             rows = [row for row in grown if row["form"] == form and row["pass"] == what]
             first, last = rows[0], rows[-1]
-            slope = np.polyfit(*(np.log([row[x] for row in rows[2:]]) for x in ("steps", "seconds")), 1)[0]
+            long = rows[2:] if len(rows) > 4 else rows
+            slope = np.polyfit(*(np.log([row[x] for row in long]) for x in ("steps", "seconds")), 1)[0]
             out.append(
                 f"{form}, {what}: {first['steps']:,} to {last['steps']:,} steps, {1000 * first['seconds']:.3g} to "
-                f"{1000 * last['seconds']:.4g} ms, from {rows[2]['steps']:,} on as the power {slope:.2f} of the "
+                f"{1000 * last['seconds']:.4g} ms, from {long[0]['steps']:,} on as the power {slope:.2f} of the "
                 f"length; {first['extra MiB']:.3g} to {last['extra MiB']:.4g} MiB."
             )
     return out
