@@ -1,5 +1,6 @@
 """The job of changing voices: long sound in stretches, checks before writing, films, folders, bad input."""
 
+import io
 import json
 import wave
 from dataclasses import replace
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from affectus import assets
-from affectus.analysis.anonymize import anonymize_file, anonymize_files, open_anonymizer
+from affectus.analysis.anonymize import anonymize_file, anonymize_files, one, open_anonymizer
+from affectus.analysis.anonymize.checks import Check
 from affectus.analysis.anonymize.stretches import LEAST, changed, cut
 from affectus.errors import AffectusError, FileError, InputError, OutputError
 from affectus.media import probe, read_wave
@@ -95,6 +97,35 @@ def test_a_copy_in_another_voice(changer, speech, tmp_path):
     assert (tmp_path / "out.wav").read_bytes() == first
     anonymize_file(tmp_path / "in.wav", tmp_path / "out.wav", changer)
     assert (tmp_path / "out.wav").read_bytes() != first, "without a seed nobody can repeat the voice"
+
+
+@pytest.mark.parametrize(
+    ("likeness", "made", "tries"),
+    [
+        ([0.55], [0], 1),
+        ([0.7, 0.59], [0, 1], 2),
+        ([0.7, 0.65, 0.62, 0.68, 0.7], [0, 1, 2, 3, 4, 2], 5),
+        ([0.7, 0.69, 0.68, 0.67, 0.66], [0, 1, 2, 3, 4], 5),
+    ],
+)
+def test_voices_are_drawn_until_one_is_strange_else_the_least_alike_is_taken(monkeypatch, likeness, made, tries):
+    asked = []
+
+    class Heard(Check):
+        similarity = 0.0
+
+        def require_speech(self, name):
+            pass
+
+    def change(source, held, anonymizer, seed, advance):
+        asked.append(seed[1])
+        check = object.__new__(Heard)
+        check.similarity = likeness[seed[1]]
+        return check, []
+
+    monkeypatch.setattr(one, "_change", change)
+    check, _, drawn = one._moved(Path("x.wav"), io.BytesIO(), None, 1, lambda seconds: None)
+    assert (asked, drawn, check.similarity) == (made, tries, min(likeness))
 
 
 @pytest.mark.assets

@@ -14,7 +14,6 @@ from affectus import registry
 from affectus.errors import CheckpointError, InputError
 from affectus.frontends.vocoder import vocoder
 from affectus.frontends.vocoder.reshape import OCTAVES, Target, traits
-from affectus.nn.boundaries import normalised, signed_distance
 from affectus.registry import build, load
 from affectus.roles import Anonymizer
 from affectus.systems import pseudo_voice
@@ -42,7 +41,7 @@ def planted(seed=0, speakers=6, each=8):
 
 @pytest.fixture
 def taught():
-    system = build("pseudo-voice/keep-emotion", engine="lpc")
+    system = build("pseudo-voice/keep-emotion", engine="lpc", strength=1, neutral=1)
     system.learn(*planted())
     return system
 
@@ -80,46 +79,53 @@ def test_boundaries_tell_planted_emotions_of_new_speakers(taught):
     assert taught.boundaries.predict(vectors) == emotions
 
 
-def test_the_edit_moves_pitch_and_spectrum_towards_the_emotion(taught):
-    vectors, found, emotions, people = planted()
-    centred = pseudo_voice._within(found, np.array(emotions), np.array(people))
-    neutral = vectors[emotions.index("neutral")]
-    for emotion in ("anger", "sadness"):
-        shown = vectors[emotions.index(emotion)]
-        moved = taught._compensated(NONE, before=shown, after=neutral)
-        wanted = centred[[e == emotion for e in emotions]].mean(0)
-        assert np.sign(np.log(moved.pitch / 150)) == np.sign(wanted[0])
-        assert np.corrcoef(moved.colour, wanted[1:])[0, 1] > 0.5
+def test_the_way_from_neutral_is_read_from_new_speakers():
+    vectors, found, emotions, people = planted(speakers=8)
+    new = np.array([int(who) >= 6 for who in people])
+    system = build("pseudo-voice/keep-emotion")
+    known = np.flatnonzero(~new)
+    system.learn(vectors[known], found[known], [emotions[i] for i in known], [people[i] for i in known])
+    way = system.way(vectors[new], found[new])
+    labels = np.array(emotions)[new]
+    assert way[labels == "anger", 0].mean() > 5, "9 semitones above neutral were planted"
+    assert abs(way[labels == "neutral", 0].mean()) < 3
+    assert abs(way[labels == "sadness", 0].mean() + 1) < 3
 
 
-def test_the_distance_that_is_set_is_that_of_unchanged_speech_times_the_strength(taught):
-    vectors, _, emotions, _ = planted()
-    rows = normalised(vectors)[[e == "anger" for e in emotions]]
-    own = signed_distance(rows, taught.boundaries.normal("anger")).mean()
-    assert float(taught.edit.distances[0]) == pytest.approx(own)
-    # A voice that stands there already is left as it is.
-    there = rows[0] + (taught.config.strength * own - signed_distance(rows[0], taught.boundaries.normal("anger"))) * (
-        taught.boundaries.normal("anger")
-    )
-    stays = taught._compensated(NONE, before=rows[0], after=there)
-    scale = np.linalg.norm(there) / 16.0  # the length is set anew, which takes back a part
-    assert abs(np.log(stays.pitch / 150)) < abs(np.log(2)) * abs(scale - 1) + 0.05
+def test_the_drawn_voice_goes_as_far_from_its_neutral(taught):
+    way = np.array([5.0, -6, -5, -4, 0, 1, 2, 0])
+    moved = taught.moved(NONE, way)
+    assert 12 * np.log2(moved.pitch / 150) == pytest.approx(5)
+    np.testing.assert_allclose(moved.colour, taught.edit.neutral.numpy() + way[1:])
+    again = build("pseudo-voice/keep-emotion", engine="lpc", strength=0.5, neutral=0)
+    again.learn(*planted())
+    half = again.moved(NONE, way)
+    assert half.pitch == pytest.approx(150 * 2 ** (2.5 / 12))
+    np.testing.assert_allclose(half.colour, 0.5 * way[1:])
 
 
-def test_the_predicted_emotion_is_put_back_into_the_sound(taught, monkeypatch):
-    vectors, _, emotions, _ = planted()
-    shown, plain = vectors[emotions.index("anger")], vectors[emotions.index("sadness")]
-    told = iter([shown, plain])
-    monkeypatch.setattr(pseudo_voice, "speaker_vector", lambda wave: next(told))
-    without, kept = taught.both(voice(), NONE)
-    level = [traits(vocoder("lpc").analyse(wave))[0] for wave in (without, kept)]
-    assert level[1] > level[0] + 1, "anger is higher"
+def test_no_reading_moves_a_voice_beyond_what_speech_does(taught):
+    far = taught.moved(NONE, np.full(8, 1000.0))
+    assert far.pitch == pytest.approx(150 * 2 ** (14 / 12))
+    np.testing.assert_allclose(far.colour - taught.edit.neutral.numpy(), 24)
+
+
+def test_the_emotion_is_put_back_into_the_sound(taught, monkeypatch):
+    vectors, found, emotions, _ = planted()
+    without = build("pseudo-voice/tiny").change(voice(), NONE)
+    levels = []
+    for at in (emotions.index("neutral"), emotions.index("anger")):
+        monkeypatch.setattr(pseudo_voice, "speaker_vector", lambda wave, at=at: vectors[at])
+        monkeypatch.setattr(pseudo_voice, "traits", lambda parts, detail, at=at: found[at])
+        levels.append(traits(vocoder("lpc").analyse(taught.change(voice(), NONE)))[0])
+    assert levels[1] > levels[0] + 5, "anger is higher"
+    assert traits(vocoder("lpc").analyse(without))[0] == pytest.approx(0, abs=0.5)
 
 
 def test_a_stretch_too_short_to_be_told_is_changed_all_the_same(taught, monkeypatch):
     monkeypatch.setattr(pseudo_voice, "speaker_vector", lambda wave: None)
-    without, kept = taught.both(voice(0.3), NONE)
-    np.testing.assert_array_equal(without, kept)
+    without = build("pseudo-voice/tiny").change(voice(0.3), NONE)
+    np.testing.assert_array_equal(taught.change(voice(0.3), NONE), without)
 
 
 def test_what_was_learned_is_stored(taught, tmp_path):
@@ -131,13 +137,24 @@ def test_what_was_learned_is_stored(taught, tmp_path):
 
 def test_nothing_learned_is_a_named_error():
     with pytest.raises(CheckpointError, match="learned no emotions"):
-        build("pseudo-voice/keep-emotion", engine="lpc").both(voice(), NONE)
+        build("pseudo-voice/keep-emotion", engine="lpc").change(voice(), NONE)
     vectors, found, emotions, people = planted()
     few = [i for i, e in enumerate(emotions) if e != "sadness"]
     with pytest.raises(InputError, match="no recording shows 'sadness'"):
         build("pseudo-voice/keep-emotion").learn(
             vectors[few], found[few], [emotions[i] for i in few], [people[i] for i in few]
         )
+
+
+def test_who_is_never_neutral_or_alone_is_a_named_error():
+    vectors, found, emotions, people = planted()
+    never = [i for i, (e, who) in enumerate(zip(emotions, people, strict=True)) if (e, who) != ("neutral", "2")]
+    alone = [i for i, who in enumerate(people) if who == "0"]
+    for rows, says in ((never, "speaker '2' has no neutral recording"), (alone, "one speaker")):
+        with pytest.raises(InputError, match=says):
+            build("pseudo-voice/keep-emotion").learn(
+                vectors[rows], found[rows], [emotions[i] for i in rows], [people[i] for i in rows]
+            )
 
 
 @pytest.mark.assets

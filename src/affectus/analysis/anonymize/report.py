@@ -6,9 +6,9 @@ import time
 from importlib import resources
 from pathlib import Path
 
-from affectus.analysis.anonymize.checks import MOVED
+from affectus.analysis.anonymize.checks import MOVED, STRANGE
 from affectus.analysis.anonymize.job import Job
-from affectus.analysis.anonymize.one import Outcome
+from affectus.analysis.anonymize.one import TRIES, Outcome
 from affectus.analysis.anonymize.spectrogram import as_data, spectrogram
 from affectus.atomic import writing
 from affectus.media import read_wave
@@ -34,6 +34,8 @@ def write(job: Job, path: Path) -> Path:
         shown=[_pictures(one) for one in job.outcomes[:_MOST]],
         most=_MOST,
         moved=MOVED,
+        strange=STRANGE,
+        tries=TRIES,
         spoken=sum(one.spoken for one in job.outcomes),
         seconds=sum(one.seconds for one in job.outcomes),
     )

@@ -14,7 +14,8 @@ REGIONS = np.array([500.0, 1500.0, 3000.0])
 """Hz about which the first three formants lie; each region is moved by a factor of its own."""
 NEUTRAL = 150.0  # Hz, geometric middle of men's and women's speech
 _LOWEST, _HIGHEST = 55.0, 600.0  # Hz that pitch is kept between
-_SLOPE = -8.0  # dB an octave above 500 Hz: the usual fall of the long-term spectrum of speech
+_FALL = -8.0 * np.log2(np.maximum(FREQUENCIES, 500.0) / 500.0)
+_USUAL = _FALL - _FALL.mean()  # dB: the long-term spectrum of speech falls by about 8 dB an octave above 500 Hz
 _LOUD = 30.0  # dB below the loudest frame at which a frame has no say in the mean spectrum
 _STRONGEST = 25.0  # dB that any frequency is raised or lowered
 _FLOOR = 1e-12
@@ -40,19 +41,19 @@ class Target:
 
 
 def traits(parts: Parts, detail: int = 12) -> np.ndarray:
-    """What `reshape` replaces: the level of the pitch and the long-term spectrum.
+    """What `reshape` replaces: the level of the pitch and the colour that the long-term spectrum has already.
 
     Args:
         parts: Of a stretch of speech.
         detail: As in `reshape`.
 
     Returns:
-        (8,): median pitch in semitones about 150 Hz (0 without any); mean spectrum at the `OCTAVES`, dB about its mean.
+        (8,): median pitch in semitones about 150 Hz (0 without any); mean spectrum at `OCTAVES`, dB above the usual.
     """
     voiced = parts.pitch[parts.pitch > 0]
     level = 12 * np.log2(np.median(voiced) / NEUTRAL) if len(voiced) else 0.0
     own = _smooth(10 * np.log10(np.maximum(parts.envelope, _FLOOR))[_loud(parts)].mean(0), detail)
-    return np.append(level, np.interp(OCTAVES, FREQUENCIES, own - own.mean()))
+    return np.append(level, np.interp(OCTAVES, FREQUENCIES, own - own.mean() - _USUAL))
 
 
 def reshape(parts: Parts, target: Target, detail: int = 12) -> Parts:
@@ -68,9 +69,8 @@ def reshape(parts: Parts, target: Target, detail: int = 12) -> Parts:
     """
     decibel = 10 * np.log10(np.maximum(_moved(parts.envelope, target.tract), _FLOOR))
     own = _smooth(decibel[_loud(parts)].mean(0), detail)
-    usual = _SLOPE * np.log2(np.maximum(FREQUENCIES, 500.0) / 500.0)
     colour = np.interp(np.log2(np.maximum(FREQUENCIES, OCTAVES[0])), np.log2(OCTAVES), target.colour)
-    gain = (usual - usual.mean()) - (own - own.mean()) + colour
+    gain = _USUAL - (own - own.mean()) + colour
     envelope = 10 ** ((decibel + np.clip(gain, -_STRONGEST, _STRONGEST)) / 10)
     envelope *= (parts.envelope.sum(1) / envelope.sum(1))[:, None]
     return Parts(_pitch(parts.pitch, target), envelope, parts.noise, parts.samples)
