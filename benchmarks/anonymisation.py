@@ -43,7 +43,7 @@ SYSTEMS = {PLAIN: "pseudo-voice", KEPT: "affectus/pseudo-voice"}
 FIRST = {PLAIN: "first draw", KEPT: "emotion kept, first draw"}
 """The same without the rule of the command by which voices are drawn again; privacy alone."""
 DRAWN = ("original", "mcadams", PLAIN, FIRST[PLAIN], KEPT, FIRST[KEPT])
-RESAMPLES = 2_000
+RESAMPLES = 1_000
 STATISTICS = 52
 """How many of the functionals are means and deviations of MFCCs and their slopes."""
 _WITHOUT = "RAVDESS is not in this run."
@@ -309,7 +309,7 @@ def readings(kind: str, people: list[Recording], rows: Mapping[str, Any], learne
     out: dict[str, str] = {}
     for who in sorted({p.speaker for p in people if p.path in rows}):
         train = [p for p in people if p.speaker != who and p.path in learned and p.emotion]
-        test = [p for p in people if p.speaker == who and kind in rows.get(p.path, {})]
+        test = [p for p in people if p.speaker == who and p.emotion and kind in rows.get(p.path, {})]
         if not test:
             continue
         fitted = reader(kind).fit(np.stack([learned[p.path][kind] for p in train]), [p.emotion for p in train])
@@ -341,7 +341,7 @@ def table(
         if trials is not None:
             row |= privacy(rows[name], trials, rows["original"], second)
         for kind, first in told.items():
-            paths = sorted(p for p in first if kind in rows[name].get(p, {}))
+            paths = sorted(p for p in first if by[p].emotion and kind in rows[name].get(p, {}))
             if not paths:
                 continue
             gold = np.array([EMOTIONS.index(by[p].emotion or "") for p in paths])
