@@ -37,7 +37,8 @@ from affectus.taxonomy import Target
 from affectus.testing.items import synthetic_items
 from affectus.testing.learning import built, learn, loss_of
 from affectus.training.job import carry_out
-from affectus.training.recipe import Recipe, parse
+from affectus.training.optim import parameter_groups
+from affectus.training.recipe import Recipe, parse, read_recipe
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "pairwise-contrastive"
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "pairwise-contrastive"
@@ -451,6 +452,18 @@ def test_a_recipe_learns_without_labels_then_probes(tmp_path: Path) -> None:
     for name in (n for n in after if n.startswith("encoders.")):
         torch.testing.assert_close(after[name], before[name], atol=0, rtol=0)
     assert len(load(str(second)).read(splits["dev"])) == 8
+
+
+def test_the_recipe_for_ravdess_optimises_parameters_that_are_there() -> None:
+    recipe = read_recipe(Path(__file__).parents[2] / "recipes" / "pairwise-contrastive" / "ravdess.yaml")
+    small = {"backbone": {"name": "tiny:bert", "train": False}, "heads": 1}
+    trained = []
+    for run in recipe.runs.values():
+        system = build(run.system, **{**run.config, **small})
+        groups = parameter_groups(system, run.optim)
+        trained.append({name.split(".")[0] for name, p in system.named_parameters() if p.requires_grad})
+        assert groups
+    assert trained == [{"encoders", "projections", "classifier", "single"}, {"classifier"}]
 
 
 @pytest.mark.slow
