@@ -13,7 +13,7 @@ figures count scores that it would not stand for. The page of words alone asks t
 Dawn-SER is asked with what its recipe left of each speaker of EMO-DB, and of all of them for words alone:
 
     affectus evaluate recipes/dawn-ser/emodb.yaml --on emodb/leave-one-speaker-out --data DATA --out FOLDS
-    python benchmarks/probes.py emodb --folds FOLDS --out FOLDER --items 40
+    python benchmarks/probes.py emodb --folds FOLDS/emodb/leave-one-speaker-out --out FOLDER
     affectus train recipes/dawn-ser/emodb.yaml --data DATA --out VOICE
     python benchmarks/probes.py words --reader VOICE --out FOLDER
 """
