@@ -73,8 +73,16 @@ def _contour(values: np.ndarray) -> list[float]:
     """Moments, percentiles and slopes of a contour."""
     if not len(values):
         return [0.0] * 10
-    low, middle, high = (float(v) for v in np.percentile(values, [20, 50, 80]))
+    low, middle, high = (_percentile(np.sort(values), share) for share in (0.2, 0.5, 0.8))
     return [*_moments(values), low, middle, high, high - low, *_slopes(values)]
+
+
+def _percentile(rising: np.ndarray, share: float) -> float:
+    """Linear between the two values beside it; faster than NumPy's for a single contour."""
+    place = share * (len(rising) - 1)
+    i = int(place)
+    above = rising[min(i + 1, len(rising) - 1)]
+    return float(rising[i] + (place - i) * (above - rising[i]))
 
 
 def _slopes(values: np.ndarray) -> list[float]:

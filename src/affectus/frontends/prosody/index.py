@@ -50,8 +50,11 @@ class Features:
         """A table with the MultiIndex (file, start, end), start and end as `Timedelta`."""
         import pandas as pd
 
-        times = [pd.to_timedelta(seconds, unit="s") for seconds in (self.start, self.end)]
-        index = pd.MultiIndex.from_arrays([list(self.files), *times], names=["file", "start", "end"])
+        parts = [np.unique(np.asarray(self.files, object), return_inverse=True)]
+        for seconds in (self.start, self.end):
+            parts.append(np.unique(np.round(seconds * 1e9).astype("timedelta64[ns]"), return_inverse=True))
+        levels, codes = zip(*parts, strict=True)  # what `from_arrays` would find out in ten times as long
+        index = pd.MultiIndex(levels, codes, names=["file", "start", "end"], verify_integrity=False)
         return pd.DataFrame(self.values, index=index, columns=list(self.names))
 
     def to_arrow(self) -> pa.Table:

@@ -49,11 +49,11 @@ _LEFT = np.append(_LEFT, _POINTS - 2)  # knot below each point of the octave sca
 
 
 def _spline_factors() -> np.ndarray:
-    """Multipliers of the elimination for a natural cubic spline: of the bend above and of the right side, (513, 2)."""
-    factors = np.zeros((_POINTS, 2))
+    """Multipliers for a natural cubic spline, (513, 3): of the right side, of the bend below and of the bend above."""
+    factors = np.zeros((_POINTS, 3))
     for i in range(1, _POINTS - 1):
-        pivot = 2 * (_GAPS[i - 1] + _GAPS[i]) - _GAPS[i - 1] * factors[i - 1, 0]
-        factors[i] = _GAPS[i] / pivot, 1 / pivot
+        pivot = 2 * (_GAPS[i - 1] + _GAPS[i]) - _GAPS[i - 1] * factors[i - 1, 2]
+        factors[i] = 6 / pivot, _GAPS[i - 1] / pivot, _GAPS[i] / pivot
     return factors
 
 
@@ -65,6 +65,7 @@ def _spline_shares() -> np.ndarray:
     return np.stack([a, b, (a**3 - a) * gap**2 / 6, (b**3 - b) * gap**2 / 6], axis=1) * _WEIGHT[:, None]
 
 
+_INVERSE = 1 / _GAPS
 _FACTORS = _spline_factors()
 _SHARES = _spline_shares()
 
@@ -112,14 +113,13 @@ def _peaks_only(spectrum):  # type: ignore[no-untyped-def]
 def _octaves(spectrum):  # type: ignore[no-untyped-def]
     """A spectrum on the octave scale by a natural cubic spline over octaves, weighted as the ear does."""
     n = len(spectrum)
+    slope = (spectrum[1:] - spectrum[:-1]) * _INVERSE
     bend = np.zeros(n)  # second derivatives at the knots
-    before = (spectrum[1] - spectrum[0]) / _GAPS[0]
+    bend[1:-1] = (slope[1:] - slope[:-1]) * _FACTORS[1:-1, 0]
     for i in range(1, n - 1):
-        slope = (spectrum[i + 1] - spectrum[i]) / _GAPS[i]
-        bend[i] = (6 * (slope - before) - _GAPS[i - 1] * bend[i - 1]) * _FACTORS[i, 1]
-        before = slope
+        bend[i] -= _FACTORS[i, 1] * bend[i - 1]
     for i in range(n - 3, 0, -1):
-        bend[i] -= _FACTORS[i, 0] * bend[i + 1]
+        bend[i] -= _FACTORS[i, 2] * bend[i + 1]
     out = np.empty(n)
     for k in range(n):
         i = _LEFT[k]
