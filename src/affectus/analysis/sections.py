@@ -27,6 +27,7 @@ MOST_QUOTES = 60  # words of one source that are listed
 MOST_MOMENTS = 6
 _MOST_PANELS = 8  # lanes up to which distributions are shown for each person
 _MOST_PLANES = 3
+_LEAST_INFLUENCE = 0.01  # bits; less moves nothing that anybody would see
 
 
 @dataclass(frozen=True)
@@ -282,6 +283,7 @@ def _among(affect: Affect) -> str:
 def _because(affect: Affect) -> tuple[str, ...]:
     """Evidence other than the words of a quote, which are shaded there, and the places of faces in frames."""
     rows = [e for e in affect.evidence if e.kind not in ("word", "frame")]
+    rows = [e for e in rows if e.kind not in INFLUENCES or (e.weight or 0.0) >= _LEAST_INFLUENCE]
     shown = []
     for e in rows[:4]:
         place = ""
