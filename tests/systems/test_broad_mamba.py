@@ -12,9 +12,9 @@ import torch
 from affectus import build
 from affectus.corpora.base import with_gold
 from affectus.errors import ConfigError, InputError
-from affectus.sample import Dialogue, Item, Sample, flatten
+from affectus.sample import Dialogue, Item, Sample
 from affectus.systems.broad_mamba import BroadMamba, BroadRidge, divergence, guidance
-from affectus.testing.learning import descend, loss_of, share_wrong
+from affectus.testing.learning import share_wrong
 
 WIDTHS = {"text": 12, "audio": 8, "visual": 4}
 
@@ -261,36 +261,3 @@ def test_the_regression_alone_is_a_classifier_of_turns() -> None:
     refined.fit([system.collate(items[:30])])
     assert share_wrong(refined, items[30:]) < 0.1
     assert not torch.equal(refined.readout.weights, rough)
-
-
-# -- memory ------------------------------------------------------------------------------------------------------------
-@pytest.mark.slow
-@pytest.mark.parametrize("ssm", ["selective", "lti"])
-def test_what_was_said_200_turns_ago_is_remembered(ssm: str) -> None:
-    """The last turn has the label that the first one shows, and all others are alike: a window of ten can't know it."""
-
-    def talks(n: int, seed: int, window: int | None) -> list[Item]:
-        rng = np.random.default_rng(seed)
-        out: list[Item] = []
-        for d in range(n):
-            rows = np.eye(4)[[d % 3] + [3] * 200] + 0.05 * rng.standard_normal((201, 4))
-            gold = np.full((201, 7), np.nan, np.float32)
-            gold[-1] = np.eye(7)[d % 3]
-            turns = [
-                Sample(id=str(i), source=str(d), item=i, track="a", features={"text": row.astype(np.float32)})
-                for i, row in enumerate(rows)
-            ]
-            judged = with_gold(turns, {"meld-7": gold}, perspective="perceived", by="made", modality="dialogue")
-            out.append(Dialogue(tuple(judged[-window:] if window else judged), id=str(d)))
-        return out
-
-    def wrong(window: int | None) -> float:
-        torch.manual_seed(0)
-        system = made(widths={"text": 4}, ssm=ssm, width=16).train()
-        descend(system.parameters(), lambda step: loss_of(system, talks(6, step, window), step))
-        asked = talks(30, 1000, window)
-        last = np.cumsum([len(flatten([item])) for item in asked]) - 1
-        return float((system.read(asked).scores("meld-7")[last].argmax(1) != np.arange(30) % 3).mean())
-
-    assert wrong(None) <= 0.1
-    assert wrong(10) >= 0.4
