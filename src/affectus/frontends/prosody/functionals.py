@@ -17,6 +17,9 @@ _SECOND = RATE / HOP  # frames
 _TURN = 0.1  # of a contour's range, below which a movement is no peak
 _HIGHER = 1.05  # times an accepted peak, from which another one takes its place
 _SHORTEST = 3  # frames of a stretch with or without voice
+_BALANCE = slice(COLUMN[SPLIT[0]], COLUMN["spectralFlux"] + 1)
+_CEPSTRUM = slice(COLUMN["spectralFlux"], COLUMN[CEPSTRUM[-1]] + 1)
+_LEVELS = [COLUMN[f"F{i}amplitudeLogRelF0"] - PLAIN - 1 for i in (1, 2, 3)]  # among the columns behind the pitch
 _UNVOICED_TAIL = (LONG - SHORT) // HOP  # rows at the end that have no long frame
 
 
@@ -34,20 +37,17 @@ def functionals(rows: np.ndarray, level: float) -> np.ndarray:
     heard = max(1, len(rows) - _UNVOICED_TAIL - 1)  # what needs the pitch leaves out the last long frame
     plain = average(_edged(rows[:, :PLAIN]))
     inside = average_of_nonzero(_edged(np.where(voiced[:, None], rows, 0)))[:heard]
-    outside = average_of_nonzero(_edged(np.where(voiced[:, None], 0, rows[:, :PLAIN])))[:heard]
-    levels = average_of_nonzero(_edged(rows))[:heard]
+    outside = average_of_nonzero(_edged(np.where(voiced[:, None], 0, rows[:, _BALANCE])))[:heard]
+    spoken = voiced[:heard, None]
 
     pitch, loud = inside[:, COLUMN["F0semitoneFrom27.5Hz"]], plain[:, COLUMN["Loudness"]]
     values = [*_contour(pitch[pitch > 0]), *_contour(loud)]
-    for name in ("spectralFlux", *CEPSTRUM):
-        values += _moments(plain[:, COLUMN[name]])
-    for name in list(COLUMN)[PLAIN + 1 :]:
-        column = (levels if name.endswith("amplitudeLogRelF0") else inside)[:, COLUMN[name]]
-        values += _moments(column[column != 0])
-    for name in (*SPLIT, "spectralFlux", *CEPSTRUM):
-        values += _moments(inside[voiced[:heard], COLUMN[name]])
-    for name in (*SPLIT, "spectralFlux"):
-        values.append(_mean(outside[~voiced[:heard], COLUMN[name]]))
+    values += _moments(plain[:, _CEPSTRUM], np.True_)
+    quality = inside[:, PLAIN + 1 :]
+    quality[:, _LEVELS] = average_of_nonzero(_edged(rows[:, PLAIN + 1 :][:, _LEVELS]))[:heard]
+    values += _moments(quality, quality != 0)
+    values += _moments(inside[:, 1:PLAIN], spoken)
+    values += _moments(outside, ~spoken)[::2]
     values.append(_turns(loud)[1].sum() / (len(loud) / _SECOND))
     values += _segments(voiced[:heard])
     values.append(level)
@@ -63,10 +63,14 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
-def _moments(values: np.ndarray) -> list[float]:
-    """Mean, and standard deviation over the mean (negative where the mean is)."""
-    mean = _mean(values)
-    return [mean, float(values.std() / mean) if mean else 0.0]
+def _moments(columns: np.ndarray, there: np.ndarray | np.bool_) -> list[float]:
+    """Mean of each column, and standard deviation over the mean (negative where the mean is), of what is there."""
+    there = np.broadcast_to(there, columns.shape)
+    count = np.maximum(there.sum(0), 1)
+    mean = np.where(there, columns, 0).sum(0) / count
+    deviation = np.sqrt((np.where(there, columns - mean, 0) ** 2).sum(0) / count)
+    relative = np.divide(deviation, mean, out=np.zeros_like(mean), where=mean != 0)
+    return [float(v) for v in np.stack([mean, relative], axis=1).ravel()]
 
 
 def _contour(values: np.ndarray) -> list[float]:
@@ -74,7 +78,7 @@ def _contour(values: np.ndarray) -> list[float]:
     if not len(values):
         return [0.0] * 10
     low, middle, high = (_percentile(np.sort(values), share) for share in (0.2, 0.5, 0.8))
-    return [*_moments(values), low, middle, high, high - low, *_slopes(values)]
+    return [*_moments(values[:, None], np.True_), low, middle, high, high - low, *_slopes(values)]
 
 
 def _percentile(rising: np.ndarray, share: float) -> float:
