@@ -405,7 +405,7 @@ def fit(out: Path) -> None:
             "learned from four acted emotions in German; a microphone that takes up the low end in another way is read "
             "as another effort of the voice",
         ),
-        cost="about 0.3 s of processor a second of speech, with WORLD",
+        cost="about 0.3 s of processor a second of speech and voice drawn (up to five, and one again), with WORLD",
         parameters=sum(values.numel() for values in system.buffers()),
         size_mb=round(size, 2),
         made="benchmarks/anonymisation.py fit",
