@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def read_media(source: Source, settings: Settings, log: Log) -> Timeline:
     """
     info = probe(source.path)
     turns, sentences = _listen(source, settings, log) if info.audio else ([], [])
-    words, conversation = _words(source, sentences, settings, log)
+    words, talk = _words(source, sentences, settings, log)
     parts = [
         _voices(source, turns, settings, log),
         words,
@@ -53,7 +54,7 @@ def read_media(source: Source, settings: Settings, log: Log) -> Timeline:
     readings = rename(Timeline.concat(parts), people)
     with log.stage("fusion"):
         fused = Timeline.concat([fuse(_of(readings, p), _spans(readings, p)) for p in people])
-    return Timeline.concat([fused, readings, rename(conversation, people)])
+    return Timeline.concat([fused, readings, _conversation(talk, people, settings, log)])
 
 
 # -- voices and words --------------------------------------------------------------------------------------------------
@@ -169,10 +170,10 @@ def cut(sound: Iterable[tuple[float, np.ndarray]], spans: Sequence[tuple[float, 
         yield held[max(first - origin, 0) : max(last - origin, 0)]
 
 
-def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, log: Log) -> tuple[Timeline, Timeline]:
-    """A reading of each sentence by itself and one in its conversation, which is not fused: the words are the same.
+def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, log: Log) -> tuple[Timeline, Dialogue]:
+    """A reading of each sentence, and the sentences that can be relied on as a conversation.
 
-    Words that can't be relied on stand among the first unread, with the reason.
+    Words that can't be relied on stand there unread, with the reason.
     """
     good = [s for s in sentences if s.readable]
     bad = [s for s in sentences if not s.readable]
@@ -182,9 +183,8 @@ def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, lo
     ]
     read = read_words(samples, settings, log, len(samples)) if samples else Timeline.empty()
     talk = Dialogue(tuple(samples), id=source.name)
-    heard = read_dialogues([talk], settings, log) if spoken(talk) else Timeline.empty()
     if not bad:
-        return read, heard
+        return read, talk
     log.notes.append(f"{len(bad)} of {len(sentences)} sentences were not read: the transcript can't be relied on there")
     unread = Timeline.build(
         [Span(source.name, s.track, None, s.start, s.end) for s in bad],
@@ -195,7 +195,14 @@ def _words(source: Source, sentences: Sequence[Sentence], settings: Settings, lo
         text=[s.text for s in bad],
         flags=[list(s.flags) for s in bad],
     )
-    return Timeline.concat([read, unread]), heard
+    return Timeline.concat([read, unread]), talk
+
+
+def _conversation(talk: Dialogue, people: Sequence[Person], settings: Settings, log: Log) -> Timeline:
+    """A reading of each sentence in its conversation, by the people's names; not fused, as the words are the same."""
+    names = {p.speaker: p.name for p in people if p.speaker}
+    known = replace(talk, turns=tuple(replace(t, track=names.get(t.track or "", t.track)) for t in talk.turns))
+    return read_dialogues([known], settings, log) if spoken(known) else Timeline.empty()
 
 
 # -- faces and people --------------------------------------------------------------------------------------------------
