@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from affectus.registry import build
 from affectus.sample import Dialogue, Sample
 from affectus.systems.emotion_cause import EmotionCause
 from affectus.testing.learning import descend
+from affectus.training.features import Encoded
 
 TALK = (("ann", "we won"), ("ben", "oh no"), ("ann", "what is it"), ("cem", "he lost"), ("ann", "sorry"))
 
@@ -80,3 +82,20 @@ def test_odd_conversations() -> None:
         system.read([Sample(id="a")])
     with pytest.raises(ConfigError, match="one scale"):
         tiny(targets=[{"scale": "valence-arousal", "perspective": "perceived"}])
+
+
+def test_encoded_once_rows_are_those_of_the_turns(tmp_path: Path) -> None:
+    system = tiny()
+    long = " ".join(["and then it rained again"] * 60)  # several windows
+    dialogues = [
+        judged(
+            talk(("a", "I lost my keys."), ("b", long), number=n),
+            ["sadness", "neutral"],
+            [[Evidence("cause", item=0)], []],
+        )
+        for n in range(2)
+    ]
+    stored = Encoded(system, dialogues, tmp_path).batch([1, 0])
+    plain = system.encode(**system.collate(dialogues[::-1]).to(system.device).inputs)
+    torch.testing.assert_close(torch.as_tensor(stored.inputs["states"]), plain["states"], atol=1e-5, rtol=0)
+    assert len(stored.inputs["back"]) == 4

@@ -66,9 +66,9 @@ class EmotionCauseConfig(Config):
 class EmotionCauseCollate:
     """Dialogues → turns in one row each.
 
-    `inputs`: `ids`, `valid`, `content` (windows, tokens) and `owner` (windows,); `back` (turns,) how many turns of the
-    dialogue stand before each; `same` (turns, reach) bool, whether the turn so many before was said by the same
-    person. `targets`: the emotions, and `cause` (turns, reach) with 1 for a cause, 0 for none, NaN where nobody said.
+    `inputs`: `back` (turns,) how many turns of the dialogue stand before each; `same` (turns, reach) bool, whether the
+    turn so many before was said by the same person; `ids`, `valid`, `content` (windows, tokens) and `owner` (windows,).
+    `targets`: the emotions, and `cause` (turns, reach) with 1 for a cause, 0 for none, NaN where nobody said.
     `notes` is a list of (text, flags, items): the items are those of the turns from this one backwards.
 
     Args:
@@ -100,7 +100,7 @@ class EmotionCauseCollate:
         gold = gold_rows(turns, target.scale, target.perspective)
         targets = {} if gold is None else {target.scale: gold, CAUSE: causes}
         kept = [(turn.text, list(n.flags), t) for turn, n, t in zip(turns, notes, told, strict=True)]
-        return Batch(inputs | {"back": back, "same": same}, targets, [turn.span for turn in turns], kept)
+        return Batch({"back": back, "same": same} | inputs, targets, [turn.span for turn in turns], kept)
 
 
 def _gold_causes(turn: Sample) -> set[int | None] | None:

@@ -114,6 +114,13 @@ class Encoded:
                 if any(value.requires_grad for value in outputs.values()):
                     raise ConfigError(f"encode of {system.name} uses weights that are trained", remedy="lr: 0 for them")
                 ends = np.cumsum([len(next(iter(single[i].inputs.values()))) for i in chosen])
+                sizes = {len(value) for value in outputs.values()}
+                if sizes != {ends[-1]}:
+                    raise ConfigError(
+                        f"encode of {system.name} gives {sorted(sizes)} rows of {ends[-1]}",
+                        allowed="one row for each of the first input of collate",
+                        remedy="cache: false",
+                    )
                 for i, first, end in zip(chosen, [0, *ends[:-1]], ends, strict=True):
                     keys.append(self.keys[i])
                     rows.append({name: value[first:end].float().cpu().numpy() for name, value in outputs.items()})

@@ -21,6 +21,7 @@ _POINTS = LONG_FFT // 2 + 1
 _BOTTOM = 25.0  # Hz, where the octave scale begins; it ends at half the sampling rate
 _OCTAVES = np.log2(RATE / 2 / _BOTTOM)
 _STEP = _OCTAVES / (_POINTS - 1)  # octaves
+_ABREAST = 8  # frames whose spectra are worked on side by side, several by one instruction
 _HARMONICS = 15
 _COMPRESSION = 0.85  # each harmonic counts this much of the one before
 _CANDIDATES = 6
@@ -83,9 +84,14 @@ def candidates(magnitude):  # type: ignore[no-untyped-def]
     """
     hertz = np.zeros((len(magnitude), _CANDIDATES))
     voicing = np.zeros((len(magnitude), _CANDIDATES))
-    for t in range(len(magnitude)):
-        summed = _summed(_octaves(_peaks_only(magnitude[t])))
-        _highest(summed, hertz[t], voicing[t])
+    spectra = np.zeros((magnitude.shape[1], _ABREAST))
+    for first in range(0, len(magnitude), _ABREAST):
+        count = min(_ABREAST, len(magnitude) - first)
+        for t in range(count):
+            spectra[:, t] = _peaks_only(magnitude[first + t])
+        summed = np.ascontiguousarray(_summed(_octaves(spectra)).T)
+        for t in range(count):
+            _highest(summed[t], hertz[first + t], voicing[first + t])
     return hertz, voicing
 
 
@@ -110,32 +116,38 @@ def _peaks_only(spectrum):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _octaves(spectrum):  # type: ignore[no-untyped-def]
-    """A spectrum on the octave scale by a natural cubic spline over octaves, weighted as the ear does."""
-    n = len(spectrum)
-    slope = (spectrum[1:] - spectrum[:-1]) * _INVERSE
-    bend = np.zeros(n)  # second derivatives at the knots
-    bend[1:-1] = (slope[1:] - slope[:-1]) * _FACTORS[1:-1, 0]
+def _octaves(spectra):  # type: ignore[no-untyped-def]
+    """Spectra (513, frames) on the octave scale by a natural cubic spline over octaves, weighted as the ear does."""
+    n, frames = spectra.shape
+    bend = np.zeros((n, frames))  # second derivatives at the knots
     for i in range(1, n - 1):
-        bend[i] -= _FACTORS[i, 1] * bend[i - 1]
+        below, here, above = spectra[i - 1], spectra[i], spectra[i + 1]
+        for t in range(frames):
+            slopes = (above[t] - here[t]) * _INVERSE[i] - (here[t] - below[t]) * _INVERSE[i - 1]
+            bend[i, t] = slopes * _FACTORS[i, 0] - _FACTORS[i, 1] * bend[i - 1, t]
     for i in range(n - 3, 0, -1):
-        bend[i] -= _FACTORS[i, 2] * bend[i + 1]
-    out = np.empty(n)
+        for t in range(frames):
+            bend[i, t] -= _FACTORS[i, 2] * bend[i + 1, t]
+    out = np.empty((n, frames))
     for k in range(n):
         i = _LEFT[k]
-        near, far = _SHARES[k, 0] * spectrum[i], _SHARES[k, 1] * spectrum[i + 1]
-        out[k] = max(near + far + _SHARES[k, 2] * bend[i] + _SHARES[k, 3] * bend[i + 1], 0.0)
+        near, far, near_bend, far_bend = _SHARES[k, 0], _SHARES[k, 1], _SHARES[k, 2], _SHARES[k, 3]
+        for t in range(frames):
+            line = near * spectra[i, t] + far * spectra[i + 1, t]
+            out[k, t] = max(line + near_bend * bend[i, t] + far_bend * bend[i + 1, t], 0.0)
     return out
 
 
 @njit(cache=True)
 def _summed(octaves):  # type: ignore[no-untyped-def]
-    out = np.zeros(len(octaves))
+    """The spectra (513, frames) with all harmonics of a pitch added up where the pitch is."""
+    out = np.zeros_like(octaves)
+    flat, frames = out.ravel(), octaves.shape[1]
     for h in range(_HARMONICS):
-        shift, share = _SHIFT[h], _SHARE[h]
-        for k in range(len(octaves) - shift):
-            out[k] += share * octaves[k + shift]
-    return out
+        share, shifted = _SHARE[h], octaves[_SHIFT[h] :].ravel()
+        for k in range(len(shifted)):
+            flat[k] += share * shifted[k]
+    return flat.reshape(-1, frames)
 
 
 @njit(cache=True)
