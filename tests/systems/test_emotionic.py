@@ -13,7 +13,7 @@ from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.nn.crf import SkipChainCRF
 from affectus.registry import build
 from affectus.sample import Dialogue, Sample
-from affectus.systems.emotionic import EmotionIC, EmotionICConfig, convert_official, flow
+from affectus.systems.emotionic import EmotionIC, EmotionICConfig, flow, from_official
 from affectus.taxonomy import Target, scale
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "emotionic"
@@ -39,7 +39,7 @@ def official() -> EmotionIC:
         compat=("centred-on-padding",),
     )  # fmt: skip
     network, crf = (load_file(GOLDEN / f"{name}.safetensors") for name in ("model_weights", "skipcrf_weights"))
-    return convert_official(network, crf, config)
+    return from_official(network, crf, config)
 
 
 def flows() -> list[tuple[Tensor, ...]]:
@@ -126,7 +126,7 @@ def test_published_size_has_the_published_tensors() -> None:
             {name: torch.empty(shape) for name, shape in manifest[key].items()}
             for key in ("EmotionIC[hidden_dim=768,output_dim=6,trans_n_layers=5,indi_n_layer=3]", "SkipCRF[num_tags=6]")
         )
-        system = convert_official(
+        system = from_official(
             network, crf, EmotionICConfig(targets=(Target("iemocap-6", "perceived"),), backbone=None)
         )
     unused = sum(5 * [1024 * 1024])  # the keys that the original projects and never reads
@@ -136,7 +136,7 @@ def test_published_size_has_the_published_tensors() -> None:
 
 def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(CheckpointError, match="EmotionIC"):
-        convert_official({"other.weight": torch.zeros(2)}, {}, EmotionICConfig(targets=MELD, width=32, hidden=8))
+        from_official({"other.weight": torch.zeros(2)}, {}, EmotionICConfig(targets=MELD, width=32, hidden=8))
 
 
 # -- rules of the paper on examples ------------------------------------------------------------------------------------

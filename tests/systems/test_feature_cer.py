@@ -15,7 +15,7 @@ from affectus.corpora.base import with_gold
 from affectus.errors import ConfigError, InputError
 from affectus.nn.decisions import decided
 from affectus.sample import Item, Media, Sample
-from affectus.systems.feature_cer import ClipCollate, FeatureCER, Fusion, Standard, convert_official
+from affectus.systems.feature_cer import ClipCollate, FeatureCER, Fusion, Standard, from_official
 from affectus.testing.learning import descend, loss_left, loss_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "textualized-cer"
@@ -78,7 +78,7 @@ def _official(fusion: Fusion, folder: Path) -> tuple[FeatureCER, dict[str, torch
         }
     system = build(f"feature-cer/{fusion}", standardise=(), **changes).eval()
     assert isinstance(system, FeatureCER)
-    system.load_state_dict(convert_official(load_file(folder / f"{fusion}_weights.safetensors"), fusion))
+    system.load_state_dict(from_official(load_file(folder / f"{fusion}_weights.safetensors"), fusion))
     return system, load_file(folder / f"{fusion}_io.safetensors")
 
 
@@ -124,7 +124,7 @@ def test_can_and_mt_give_the_official_outputs(fusion: Fusion) -> None:
 def test_every_official_tensor_has_its_place(fusion: Fusion) -> None:
     manifest = json.loads((GOLDEN / "manifest.json").read_text(encoding="utf-8"))
     listed = next(row for name, row in manifest.items() if name.lower().startswith(fusion))
-    converted = convert_official({name: torch.empty(shape) for name, shape in listed.items()}, fusion)
+    converted = from_official({name: torch.empty(shape) for name, shape in listed.items()}, fusion)
     ours = build(f"feature-cer/{fusion}", standardise=()).state_dict()
     assert {k: v.shape for k, v in converted.items()} == {k: v.shape for k, v in ours.items()}
 

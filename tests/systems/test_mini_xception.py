@@ -217,4 +217,4 @@ def test_bad_input_is_named(tiny):
     with pytest.raises(ConfigError, match="one-of"):
         m.MiniXception(m.MiniXceptionConfig(targets=(Target("facs-au", "perceived"),)))
     with pytest.raises(CheckpointError, match="convolutions"):
-        m.convert_official([[np.zeros((8, 3, 3, 1)), np.zeros(8)]], 4)
+        m.from_official([[np.zeros((8, 3, 3, 1)), np.zeros(8)]], 4)

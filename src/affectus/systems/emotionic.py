@@ -658,7 +658,7 @@ _IGNORED = (
 )  # fmt: skip
 
 
-def convert_official(network: Mapping[str, Tensor], crf: Mapping[str, Tensor], config: EmotionICConfig) -> EmotionIC:
+def from_official(network: Mapping[str, Tensor], crf: Mapping[str, Tensor], config: EmotionICConfig) -> EmotionIC:
     """The system of an official network and its SkipCRF, given as their state dicts.
 
     Args:

@@ -591,7 +591,7 @@ _NAMES = {
 }
 
 
-def convert_official(state: Mapping[str, Tensor], fusion: Fusion) -> dict[str, Tensor]:
+def from_official(state: Mapping[str, Tensor], fusion: Fusion) -> dict[str, Tensor]:
     """Tensors of the official LFAN, CAN, JMT or MT under our names.
 
     Left out are what the official networks hold and never use: the second name of each temporal convolution (`net.`),

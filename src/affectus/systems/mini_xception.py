@@ -221,7 +221,7 @@ class MiniXception(System):
                 f"{config.weights!r} has SHA-256 {found[:12]}…, calibrated was {config.sha256[:12]}…",
                 remedy="affectus assets fetch default",
             )
-        self.load_state_dict(convert_official(weights(path), len(config.widths)))
+        self.load_state_dict(from_official(weights(path), len(config.widths)))
         self.requires_grad_(False)
         self._fast = LiteRT(widened(path))
 
@@ -502,7 +502,7 @@ def asset_file(reference: str) -> Path:
     return assets.path(name)
 
 
-def convert_official(rows: list[list[np.ndarray]], blocks: int) -> dict[str, Tensor]:
+def from_official(rows: list[list[np.ndarray]], blocks: int) -> dict[str, Tensor]:
     """Weights of the packaged TFLite file, operator by operator, as our state dict.
 
     Args:
