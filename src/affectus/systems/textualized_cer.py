@@ -118,7 +118,7 @@ class TextualizedCER(System):
         "epochs": 10,
         "batch": 8,
         "select": "best",
-        "optim": [{"match": "head.*", "lr": 1e-3, "weight_decay": 0.01}, {"lr": 3e-4, "weight_decay": 0.01}],
+        "optim": [{"match": "out.*", "lr": 1e-3, "weight_decay": 0.01}, {"lr": 3e-4, "weight_decay": 0.01}],
     }
 
     def __init__(self, config: TextualizedCERConfig) -> None:
