@@ -165,9 +165,7 @@ def speed(system: str, reader: Any, loaded: Loaded, rounds: int = 5) -> tuple[fl
     reader.read(items)
     whole = turns / (time.process_time() - started)
     with torch.no_grad():
-        batch = reader.collate(items)
-        inside = reader.encode(**batch.inputs if isinstance(next(iter(batch.inputs.values())), torch.Tensor) else
-                               {k: torch.from_numpy(v) for k, v in batch.inputs.items()})  # fmt: skip
+        inside = reader.encode(**reader.collate(items).to(reader.device).inputs)
         for _ in range(rounds):
             started = time.process_time()
             reader.head(**inside)
