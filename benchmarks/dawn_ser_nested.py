@@ -48,8 +48,6 @@ LAST = "dawn-ser, frozen, last layer"
 MIXED = "dawn-ser, frozen, mixture of layers"
 TOP = "dawn-ser, top of three layers trained"
 MACHINE = "SVM on the mean of a layer (Dawn-SER's probe)"
-CARRIED_OUT = {("ravdess", MIXED): 1, ("ravdess", TOP): 1}
-"""Folds that are measured, from the first, where they are not all: it bounds the time."""
 Setting = tuple[Any, ...]
 Fit = Callable[[np.ndarray, Sequence[np.ndarray], Setting, Sequence[int]], list[np.ndarray]]
 
@@ -266,7 +264,7 @@ def kept(file: Path, make: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
 
 
 def nested(
-    stem: Path, of: Heard, fit: Fit, grid: Sequence[Setting], seeds: Sequence[int], count: int
+    stem: Path, of: Heard, fit: Fit, grid: Sequence[Setting], seeds: Sequence[int]
 ) -> tuple[np.ndarray, list[Setting], list[float]]:
     """Logits of all rows, each from a fit without its fold by settings that were chosen without it.
 
@@ -276,7 +274,6 @@ def nested(
         fit: Fits on rows and gives logits of others.
         grid: Settings; of equals the first is taken.
         seeds: Of the final fits; choices are made with the first.
-        count: Folds that are measured; logits of the others stay zero.
 
     Returns:
         Logits, the choice of each fold, and its UAR in the inner folds.
@@ -284,8 +281,6 @@ def nested(
     numbers = np.unique(of.fold)
     inner = np.zeros((len(numbers), len(grid), len(of.label), of.classes))  # without the fold and without the row's own
     for i, j in itertools.combinations(numbers, 2):
-        if i >= count:
-            continue
         rest = np.flatnonzero(~np.isin(of.fold, (i, j)))
         one, two = (np.flatnonzero(of.fold == number) for number in (i, j))
 
@@ -296,7 +291,7 @@ def nested(
         first, second = kept(stem.with_name(f"{stem.name}-{i}-{j}.npz"), both)
         inner[j][:, one], inner[i][:, two] = first, second
     out, choices, reached = np.zeros((len(of.label), of.classes)), [], []
-    for i in numbers[:count]:
+    for i in numbers:
         left, rest = np.flatnonzero(of.fold == i), np.flatnonzero(of.fold != i)
         scores = [uar(of.label[rest], found[rest].argmax(1)) for found in inner[i]]
         best = int(np.argmax(scores))
@@ -309,39 +304,21 @@ def nested(
     return out, choices, reached
 
 
-def carried_out(name: str, title: str, folds: int) -> int:
-    """Folds that are measured."""
-    return CARRIED_OUT.get((name, title), folds)
-
-
 def everything(cache: Path, name: str) -> tuple[Heard, dict[str, np.ndarray], dict[str, list[Any]]]:
     """The corpus, answers of each reader, and what each fold chose with its UAR in the inner folds."""
     of, target = heard(cache, name), CORPORA[name].SCALE
-    count = int(of.fold.max()) + 1
     found, told, mixed = {}, {}, []
     for title, (fit, grid, seeds) in arms(of, target).items():
         stem = cache / f"{name}-{title.replace(', ', '-').replace(' ', '-')[:34]}"
-        logits, chosen, reached = nested(stem, of, fit, grid, seeds, carried_out(name, title, count))
+        logits, chosen, reached = nested(stem, of, fit, grid, seeds)
         found[title], mixed = logits.argmax(1), chosen if title == MIXED else mixed
         told[title] = [[*c, round(r, 3)] for c, r in zip(chosen, reached, strict=True)]
     fit, out = tuned(of, target), np.zeros((len(of.label), of.classes))
-    for i, setting in enumerate(mixed[: carried_out(name, TOP, count)]):
+    for i, setting in enumerate(mixed):
         left, rest = np.flatnonzero(of.fold == i), np.flatnonzero(of.fold != i)
         file = cache / f"{name}-top-{i}-{HEADS.index(setting)}.npz"
         (out[left],) = kept(file, lambda rest=rest, left=left, setting=setting: fit(rest, [left], setting, (0,)))
     return of, found | {TOP: out.argmax(1)}, told
-
-
-def without_intervals(
-    data: str, label: np.ndarray, found: dict[str, np.ndarray], _: np.ndarray
-) -> list[dict[str, Any]]:
-    """Figures and differences to voice-head of so few speakers that resampling them says nothing."""
-    value = {title: uar(label, predicted) for title, predicted in found.items()}
-    return [
-        {"data": data, "reader": title, "n": len(label), "UAR": round(v, 3), "interval": "too few speakers"}
-        | ({} if title == OPPONENT else {"difference": f"{v - value[OPPONENT]:+.3f}"})
-        for title, v in value.items()
-    ]
 
 
 def report(cache: Path) -> None:
@@ -349,14 +326,8 @@ def report(cache: Path) -> None:
     notes, extra = [f"Trained layer: {TUNED}."], {}
     for name in CORPORA:
         of, answers, told = everything(cache, name)
-        folds = int(of.fold.max()) + 1
-        for count in sorted({carried_out(name, title, folds) for title in answers}, reverse=True):
-            some = of.fold < count
-            part = {k: p[some] for k, p in answers.items() if carried_out(name, k, folds) >= count}
-            which = f"{folds} folds" if count == folds else f"{count} of {folds} folds"
-            title = f"{name}, {which} of a man and a woman"
-            table = lines if count == folds else without_intervals
-            rows += table(title, of.label[some], part, of.speaker[some])
+        title = f"{name}, {int(of.fold.max()) + 1} folds of a man and a woman"
+        rows += lines(title, of.label, answers, of.speaker)
         extra[f"{name}, choices of the folds, and their UAR in the inner folds"] = told
         for title, chosen in told.items():
             most, often = Counter(str(c[:-1]) for c in chosen).most_common(1)[0]
