@@ -75,3 +75,10 @@ def test_the_report_says_what_influence_can_not_mean(tmp_path) -> None:
     assert "&lt;b&gt;Ann" in page
     assert "<b>Ann" not in page
     assert "contagion from &lt;b&gt;Ann" in page
+
+
+def test_what_moved_a_shift_has_a_column_only_where_something_did(tmp_path) -> None:
+    for bits, shown in ((0.25, True), (0.001, False)):
+        read = readings(TALK, [[Evidence("contagion", text="Ann", weight=bits)] for _ in TALK])
+        page = write_report(read, tmp_path / "r.html", sources=[SourceInfo("chat.jsonl", "chat")], cards={}).read_text()
+        assert ("moved by, bits" in page) is shown

@@ -66,6 +66,11 @@ def test_chats_tables_and_subtitles(run, tmp_path):
     (tmp_path / "t.csv").write_text("id,remark\n1,So happy!\n2,So sad.\n")
     assert run("analyze", tmp_path / "t.csv", "--text-column", "remark", "--out", tmp_path / "b", "-q")[0] == 0
     assert Timeline.load(tmp_path / "b" / "timeline.parquet").column("item").tolist() == [0, 1]
+    (tmp_path / "u.csv").write_text("name,remark\nanna,So happy!\n,So sad.\n")
+    options = ("--text-column", "remark", "--map", "name=speaker", "--out", tmp_path / "d")
+    assert "1 turn of nobody known" in run("analyze", tmp_path / "u.csv", *options)[1]
+    read = Timeline.load(tmp_path / "d" / "timeline.parquet").where(modality="text")
+    assert read.column("track").tolist() == ["anna", None]
     (tmp_path / "s.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\nSo happy!\n")
     assert run("analyze", tmp_path / "s.srt", "--out", tmp_path / "c", "-q")[0] == 0
     assert Timeline.load(tmp_path / "c" / "timeline.parquet")[0].start == 1.0

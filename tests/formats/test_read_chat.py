@@ -102,3 +102,39 @@ def test_a_map_the_wrong_way_round_says_so(tmp_path):
     path.write_text('{"who": "Ann", "body": "Hi!"}\n')
     with pytest.raises(InputError, match="turn it round: body=text"):
         read_chat(path, {"text": "body", "who": "speaker"})
+
+
+@pytest.mark.parametrize("nobody", [None, "", "  "])
+def test_who_is_not_named_is_nobody_known(tmp_path, nobody):
+    faults: list[Fault] = []
+    rows = [{"speaker": " Ann ", "text": "Hi"}, {"speaker": nobody, "text": "Oh"}, {"speaker": "Ann", "text": "Well"}]
+    talk = chat(tmp_path, rows, faults=faults)["talk"]
+    assert [turn.speaker for turn in talk] == ["Ann", None, "Ann"]
+    assert faults == [Fault("unknown-speaker", text="1 turn of nobody known")]
+
+
+def test_a_table_is_a_chat_when_its_columns_are_named(tmp_path):
+    path = tmp_path / "episode.csv"
+    path.write_text(
+        "Nr,Utterance,Speaker,Scene,StartTime,EndTime\n"
+        '1,"Hello, you!",Ann,3,"00:14:38,127","00:14:40,378"\n'
+        '2,"Two\nlines",,3,"00:14:41,5",\n'
+        "3,Elsewhere,Bo,4,12.5,13\n"
+    )
+    names = {"Utterance": "text", "Speaker": "speaker", "Scene": "dialogue", "StartTime": "start", "EndTime": "end"}
+    talks = read_chat(path, names)
+    assert [(t.speaker, t.text, t.start, t.end) for t in talks["3"]] == [
+        ("Ann", "Hello, you!", 878.127, 880.378),
+        (None, "Two\nlines", 881.5, None),
+    ]
+    assert [(t.start, t.end, t.line) for t in talks["4"]] == [(12.5, 13.0, 5)]
+    with pytest.raises(InputError, match="no field 'Speker'"):
+        read_chat(path, {"Utterance": "text", "Speker": "speaker"})
+    with pytest.raises(FileError, match="line 2: no field 'speaker'"):
+        read_chat(path, {"Utterance": "text"})
+
+
+def test_a_file_of_another_kind_is_no_chat(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(FileError, match="can't be read as a chat"):
+        read_chat(tmp_path / "a.parquet", {"a": "text"})

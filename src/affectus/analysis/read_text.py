@@ -31,14 +31,15 @@ def read_text_source(source: Source, settings: Settings, log: Log) -> Timeline:
     """
     from affectus.formats.read import read_samples
 
-    kind = source.kind
-    if settings.rename and kind is Kind.TABLE and source.path.suffix.lower() == ".jsonl":
+    kind, names = source.kind, dict(settings.rename)
+    if names and kind is Kind.TABLE:
         kind = Kind.CHAT  # with its fields renamed it is one
+        names |= {settings.text_column: "text"} if settings.text_column else {}
     items = read_samples(
         source.path,
         kind,
         text_column=settings.text_column if kind is Kind.TABLE else None,
-        map=settings.rename if kind is Kind.CHAT else None,
+        map=names if kind is Kind.CHAT else None,
         language=settings.language,
         faults=log.faults,
     )

@@ -106,6 +106,11 @@ class Section:
     quotes_left_out: int = 0
     figure: Markup | None = None
 
+    @property
+    def moved(self) -> bool:
+        """Whether anything is known of what moved the readings that shifted."""
+        return any(moment.because for moment in self.shifts)
+
 
 class Sections:
     """Makes the sections of a timeline.

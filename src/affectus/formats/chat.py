@@ -1,8 +1,9 @@
-"""Conversations as JSON lines: `{"dialogue"?, "speaker", "text", "start"?, "end"?}`."""
+"""Conversations as JSON lines, `{"dialogue"?, "speaker", "text", "start"?, "end"?}`, or as rows of a table."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from affectus.errors import FileError, InputError, suggest
-from affectus.formats.table import json_lines
+from affectus.formats.table import delimited_lines, json_lines
 from affectus.media.faults import Fault
 
 FIELDS = ("dialogue", "speaker", "text", "start", "end")
+LINES = {".jsonl": json_lines, ".csv": delimited_lines, ".tsv": delimited_lines}
+"""Suffixes of files that can hold a chat, and what gives their lines."""
+
+_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Turn:
 
     Args:
         dialogue: Name of the conversation, the file's stem where it has none.
-        speaker: Who.
+        speaker: Who; None where that is not said.
         text: Words.
         start: Seconds; of calendar times, since the conversation's first one; None without times.
         end: Seconds, half-open.
@@ -30,7 +35,7 @@ class Turn:
     """
 
     dialogue: str
-    speaker: str
+    speaker: str | None
     text: str
     start: float | None = None
     end: float | None = None
@@ -49,19 +54,22 @@ def read_chat(
     have one.
 
     Args:
-        path: JSON lines.
+        path: .jsonl, .csv or .tsv.
         map: Their field names → ours, for example `{"Utterance": "text", "Speaker": "speaker"}`.
         encoding: As in `text.read_text`.
-        faults: Receives `encoding-guessed`, and `empty-text` for turns without words (they are left out).
+        faults: Receives `encoding-guessed`, `empty-text` for turns without words (they are left out), and
+            `unknown-speaker` for those whose speaker is null or blank.
 
     Returns:
         Turns by name of the conversation.
 
     Raises:
-        FileError: If a line is malformed (with its number) or there are no turns.
+        FileError: If a line is malformed (with its number), there are no turns, or the suffix is another.
         InputError: If `map` names a field that is not ours or not in the file.
     """
     path = Path(path)
+    if path.suffix.lower() not in LINES:
+        raise FileError(f"{str(path)!r} can't be read as a chat", allowed=" ".join(LINES), remedy="convert it")
     names = dict(map or {})
     for theirs, target in names.items():
         if target not in FIELDS:
@@ -72,7 +80,7 @@ def read_chat(
     dated: dict[str, bool] = {}
     known: set[str] = set()
     empty = 0
-    for number, row in json_lines(path, encoding, faults):
+    for number, row in LINES[path.suffix.lower()](path, encoding, faults):
         if not known:
             _check_map(names, row.keys(), path, ("speaker", "text"))
         known |= row.keys()
@@ -90,8 +98,10 @@ def read_chat(
         raise FileError(
             f"{str(path)!r} holds no turn with words", remedy='write lines like {"speaker": "Ann", "text": "Hi!"}'
         )
-    if empty and faults is not None:
-        faults.append(Fault("empty-text", text=f"{empty} turns without words"))
+    nameless = sum(turn.speaker is None for turns in seen.values() for turn in turns)
+    remarks = {"empty-text": (empty, "without words"), "unknown-speaker": (nameless, "of nobody known")}
+    if faults is not None:
+        faults += [Fault(kind, text=f"{n} turn{'s' * (n > 1)} {what}") for kind, (n, what) in remarks.items() if n]
     return {name: _in_order(turns, dated.get(name, False)) for name, turns in seen.items()}
 
 
@@ -115,7 +125,7 @@ def _turn(row: dict[str, Any], path: Path, number: int) -> tuple[Turn, bool | No
     if not isinstance(row["text"], str):
         raise _bad(path, number, f"text is a {type(row['text']).__name__}", "give a string")
     for name in ("speaker", "dialogue"):
-        if not isinstance(row.get(name, ""), str | int | float):
+        if not isinstance(row.get(name), str | int | float | None):
             raise _bad(path, number, f"{name} is a {type(row[name]).__name__}", "give a string or a number")
     start, dated = _time(row.get("start"), path, number)
     end, end_dated = _time(row.get("end"), path, number)
@@ -127,23 +137,44 @@ def _turn(row: dict[str, Any], path: Path, number: int) -> tuple[Turn, bool | No
         )
     if start is None and end is not None:
         raise _bad(path, number, "it has an end but no start", "give both or none")
-    name = str(row.get("dialogue", path.stem))
-    return Turn(name, str(row["speaker"]), row["text"], start, end, number), dated
+    dialogue, speaker = _name(row.get("dialogue")) or path.stem, _name(row.get("speaker"))
+    return Turn(dialogue, speaker, row["text"], start, end, number), dated
+
+
+def _name(value: str | float | None) -> str | None:
+    """A name without the blanks around it; None for no name."""
+    return None if value is None else str(value).strip() or None
 
 
 def _time(value: Any, path: Path, number: int) -> tuple[float | None, bool | None]:
     """Seconds (of the epoch for dates), and whether it was a date."""
-    if value is None:
+    if value is None or value == "":
         return None, None
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e15:
-        return float(value), False
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), True
         except (ValueError, OverflowError):
-            pass
-    raise _bad(path, number, f"time {value!r}"[:80], "give seconds (12.5) or ISO 8601 (2026-01-31T18:00:00)")
+            value = _seconds(value.strip())
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e15:
+        return float(value), False
+    raise _bad(
+        path,
+        number,
+        f"time {value!r}"[:80],
+        "give seconds (12.5), a clock (0:01:12.5) or ISO 8601 (2026-01-31T18:00:00)",
+    )
+
+
+def _seconds(written: str) -> float | str:
+    """Seconds of a number or a clock in words; what is neither stays as it is."""
+    clock = _CLOCK.fullmatch(written)
+    if clock is not None:
+        return 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
+    try:
+        return float(written)
+    except ValueError:
+        return written
 
 
 def _in_order(turns: list[Turn], dated: bool) -> list[Turn]:

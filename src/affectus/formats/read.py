@@ -38,7 +38,7 @@ def read_samples(
         path: File, or `"-"` for a text from standard input.
         kind: What it is; None finds out by `media.sniff`.
         text_column: Of a table, as in `table.read_table`.
-        map: Of a chat, as in `chat.read_chat`; makes a chat of a `.jsonl` file whatever its fields are called.
+        map: Of a chat, as in `chat.read_chat`; makes a chat of a table whatever its fields are called.
         encoding: As in `text.read_text`.
         language: BCP-47 tag that the samples get.
         max_chars: Longest sentence of a text.
@@ -51,7 +51,7 @@ def read_samples(
     source = str(path)
     if kind is None:
         kind = Kind.TEXT if source == "-" else sniff(path)
-        kind = Kind.CHAT if map and kind is Kind.TABLE and source.lower().endswith(".jsonl") else kind
+        kind = Kind.CHAT if map and kind is Kind.TABLE else kind
     check_option("kind", kind, list(Kind))
     for name, value, suits in (("text_column", text_column, Kind.TABLE), ("map", map, Kind.CHAT)):
         if value and kind is not suits:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,29 @@ def choose_column(columns: Sequence[str], wanted: str | None, path: Path) -> str
 
 
 def _delimited(path: Path, wanted: str | None, encoding: str | None, faults: list[Fault] | None) -> Iterator[Row]:
+    cells = _cells(path, encoding, faults)
+    _, header = next(cells)
+    column = header.index(choose_column(header, wanted, path))
+    for item, (_, row) in enumerate(cells):
+        yield Row(item, row[column] if column < len(row) else "", dict(zip(header, row, strict=False)))
+
+
+def delimited_lines(
+    path: Path, encoding: str | None, faults: list[Fault] | None
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number from 1, cells by column) of every row of a .csv or .tsv; what a short row lacks is empty.
+
+    Raises:
+        FileError: If the file is malformed.
+    """
+    cells = _cells(path, encoding, faults)
+    _, header = next(cells)
+    for number, row in cells:
+        yield number, dict(zip_longest(header, row, fillvalue=""))
+
+
+def _cells(path: Path, encoding: str | None, faults: list[Fault] | None) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of every row that is not empty, the header first; of an empty file just an empty header."""
     with open_text(path, encoding, faults) as file:
         delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(file.readline())
         file.seek(0)
@@ -98,15 +122,14 @@ def _delimited(path: Path, wanted: str | None, encoding: str | None, faults: lis
             if len(set(header)) != len(header):
                 double = next(c for c in header if header.count(c) > 1)
                 raise FileError(f"{str(path)!r} has the column {double!r} twice", remedy="rename one of them")
-            column = header.index(choose_column(header, wanted, path))
-            for item, row in enumerate(row for row in reader if row):
+            yield reader.line_num, header
+            for row in (row for row in reader if row):
                 if len(row) > len(header):
                     raise FileError(
                         f"{str(path)!r}, line {reader.line_num}: {len(row)} fields, but the header has {len(header)}",
                         remedy=f"put fields that hold {delimiter!r} in quotation marks",
                     )
-                text = row[column] if column < len(row) else ""
-                yield Row(item, text, dict(zip(header, row, strict=False)))
+                yield reader.line_num, row
         except csv.Error as error:
             raise FileError(
                 f"{str(path)!r}, line {reader.line_num}: {error}", remedy="check the quotation marks around that line"

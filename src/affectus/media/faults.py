@@ -21,7 +21,7 @@ class Fault:
     Pictures: `broken-frames`, `timestamps`, `constant`, `tiny`, `animated` (only the first picture is read),
     `orientation-unread`.
     Any medium: `truncated` (the file ends before its header says).
-    Text: `encoding-guessed`, `empty-text`.
+    Text: `encoding-guessed`, `empty-text`, `unknown-speaker`.
     """
 
     kind: str
