@@ -102,10 +102,10 @@ def test_a_copy_in_another_voice(changer, speech, tmp_path):
 @pytest.mark.parametrize(
     ("likeness", "made", "tries"),
     [
-        ([0.55], [0], 1),
-        ([0.7, 0.59], [0, 1], 2),
-        ([0.7, 0.65, 0.62, 0.68, 0.7], [0, 1, 2, 3, 4, 2], 5),
-        ([0.7, 0.69, 0.68, 0.67, 0.66], [0, 1, 2, 3, 4], 5),
+        ([0.69], [0], 1),
+        ([0.72, 0.65], [0, 1], 2),
+        ([0.8, 0.75, 0.72, 0.78, 0.8], [0, 1, 2, 3, 4, 2], 5),
+        ([0.8, 0.79, 0.78, 0.77, 0.76], [0, 1, 2, 3, 4], 5),
     ],
 )
 def test_voices_are_drawn_until_one_is_strange_else_the_least_alike_is_taken(monkeypatch, likeness, made, tries):
