@@ -89,6 +89,14 @@ class MissingDependency(AffectusError, ImportError):
     __str__ = AffectusError.__str__
 
 
+class LLMError(AffectusError, RuntimeError):
+    """A language model, or the server that runs it, gave no usable answer."""
+
+
+class Unscorable(LLMError):
+    """A language model can't say how likely these texts are; let it answer, and read the answer."""
+
+
 def suggest(value: str, known: Iterable[str]) -> str:
     """The nearest known spelling as a phrase for an error message, or an empty string."""
     names = list(known)

@@ -1,0 +1,51 @@
+"""Names → language models."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Literal
+
+from affectus import assets
+from affectus.backbones.llm.base import LLM
+from affectus.errors import check_option
+
+EMBEDDED = {"smollm2": "asset:smollm2-135m"}
+RUNTIMES = ("auto", "llama.cpp", "transformers")
+
+
+def open_llm(ref: str | Path = "smollm2", *, runtime: Literal["auto", "llama.cpp", "transformers"] = "auto") -> LLM:
+    """A language model by name. Nothing but a server that `ref` names, or a hub id, is asked over the network.
+
+    Args:
+        ref: `smollm2` is the embedded model; `http://…` or `https://…` a server that speaks OpenAI's protocol, with
+            the model's name behind a `#`; `hf:ORG/NAME` or `ORG/NAME` a repository of the hub; else an `asset:`, a
+            `tiny:` network or a folder.
+        runtime: What runs the embedded model: llama.cpp is several times faster, transformers can be trained. `auto`
+            takes llama.cpp where it is installed.
+
+    Raises:
+        AssetError: If the embedded model has not been fetched.
+        CheckpointError: If there is no such folder or repository.
+        LLMError: If a server names no model.
+    """
+    check_option("runtime", runtime, RUNTIMES)
+    name = str(ref)
+    if name.startswith(("http://", "https://")):
+        from affectus.backbones.llm.served import ServedLLM
+
+        return ServedLLM(name)
+    where = EMBEDDED.get(name, name)
+    if where in EMBEDDED.values() and (runtime == "llama.cpp" or (runtime == "auto" and _installed())):
+        from affectus.backbones.llm.llama_cpp import LlamaCppLLM
+
+        return LlamaCppLLM(assets.path(where.removeprefix("asset:"), "gguf"), where, name)
+    from affectus.backbones.llm.local import TransformersLLM
+
+    if ":" not in where and where.count("/") == 1 and not Path(where).expanduser().exists():
+        where = f"hf:{where}"
+    return TransformersLLM(where, name)
+
+
+def _installed() -> bool:
+    return importlib.util.find_spec("xllamacpp") is not None
