@@ -29,6 +29,7 @@ from affectus.frontends.context import ContextCollate
 from affectus.frontends.tokens import gold_rows
 from affectus.frontends.turns import given_features, odd_turns
 from affectus.nn.broad_learning import BroadNodes, ridge, widened
+from affectus.nn.by_length import states_by_length
 from affectus.nn.dialogues import Padded, padded
 from affectus.nn.fitted import Fitted
 from affectus.nn.losses import loss_on
@@ -234,7 +235,7 @@ class _ReadsTurns(System):
         """Each modality (turns, width), NaN where a turn has none, with `speaker` and `opens`, as in `BroadCollate`."""
         out = {"speaker": speaker, "opens": opens, **given}
         if ids is not None and valid is not None and content is not None:
-            states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+            states = states_by_length(self.backbone, ids, valid)
             share = content.to(states.dtype) / content.sum(1, keepdim=True).clamp(min=1)
             mean = torch.einsum("nt,ntf->nf", share, states)
             out["text"] = mean.masked_fill(~content.any(1, keepdim=True), float("nan"))

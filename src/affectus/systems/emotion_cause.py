@@ -25,6 +25,7 @@ from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import ConfigError
 from affectus.frontends.tokens import TextCollate, gold_rows
+from affectus.nn.by_length import states_by_length
 from affectus.nn.losses import losses_on
 from affectus.nn.pooling import means
 from affectus.nn.standard import Standardised
@@ -148,7 +149,7 @@ class EmotionCause(System):
         """States of the turns (turns, width), 0 of an empty one, with what the head needs beside them."""
         if not len(back):
             return {"states": back.new_zeros(0, self.backbone.config.hidden_size).float(), "back": back, "same": same}
-        found = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        found = states_by_length(self.backbone, ids, valid)
         return {"states": means(found, content, owner, len(back)), "back": back, "same": same}
 
     def head(self, states: Tensor, back: Tensor, same: Tensor) -> dict[str, Tensor]:

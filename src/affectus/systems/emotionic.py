@@ -30,6 +30,7 @@ from affectus.errors import CheckpointError, ConfigError, InputError
 from affectus.frontends.tokens import TextCollate, gold_rows
 from affectus.frontends.turns import odd_turns
 from affectus.nn.attention import hide
+from affectus.nn.by_length import states_by_length
 from affectus.nn.crf import UNKNOWN, SkipChainCRF
 from affectus.nn.dialogues import padded
 from affectus.nn.influence import influence
@@ -445,10 +446,12 @@ class EmotionIC(System):
             return torch.zeros(0, self._features(), device=ids.device)
         parts = []
         for encoder in self._encoders:
-            layers = encoder(input_ids=ids, attention_mask=valid.long(), output_hidden_states=True).hidden_states
-            parts.append(means(torch.cat([layers[i] for i in self.config.states], -1), content, owner, turns))
+            wanted = (*self.config.states, -1) if self.config.peaks else self.config.states
+            found = states_by_length(encoder, ids, valid, wanted)
+            width = found.shape[-1] // len(wanted)
+            parts.append(means(found[..., : width * len(self.config.states)], content, owner, turns))
             if self.config.peaks:
-                parts.append(peaks(layers[-1], content, owner, turns))
+                parts.append(peaks(found[..., -width:], content, owner, turns))
         return torch.cat(parts, -1)
 
     def head(self, states: Tensor, speaker: Tensor, opens: Tensor, gates: Tensor) -> dict[str, Tensor]:

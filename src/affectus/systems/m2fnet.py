@@ -30,6 +30,7 @@ from affectus.frontends.mel_image import MELS, RATE, mel_image
 from affectus.frontends.tokens import gold_rows
 from affectus.frontends.turns import given_features
 from affectus.nn.attention import Attention, Transformer, TransformerLayer
+from affectus.nn.by_length import states_by_length
 from affectus.nn.losses import losses_on
 from affectus.nn.resnet import ResNet
 from affectus.readout import read_out
@@ -160,7 +161,7 @@ class _ReadsText(System):
 
     def pooled(self, ids: Tensor, valid: Tensor, content: Tensor) -> Tensor:
         """One vector a turn (n, f); NaN where the turn has no text. Arguments as `ContextCollate` makes them."""
-        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        states = states_by_length(self.backbone, ids, valid)
         if self.config.pooling == "first":
             vectors = states[:, 0]
         else:
