@@ -24,6 +24,7 @@ from affectus.config import Config
 from affectus.errors import ConfigError
 from affectus.frontends.tokens import TextCollate
 from affectus.frontends.words import join_windows, read_words
+from affectus.nn.by_length import states_by_length
 from affectus.nn.losses import losses_on
 from affectus.sample import Item
 from affectus.system import System
@@ -111,7 +112,7 @@ class TextClassifier(System):
 
     def _states(self, ids: Tensor, valid: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
         """States (b, t, f) and the weight of each token in their mean (b, t), which sums to 1."""
-        states = self.backbone(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        states = states_by_length(self.backbone, ids, valid)
         return states, content.to(states.dtype) / content.sum(1, keepdim=True).clamp(min=1)
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
