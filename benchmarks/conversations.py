@@ -27,6 +27,7 @@ from affectus.evaluation.figures import figures
 from affectus.registry import restored
 from affectus.sample import Item, conversations, flatten
 from affectus.systems.emotionic import EmotionIC
+from affectus.systems.text_classifier import TextClassifier
 from affectus.timeline import Timeline
 from affectus.training.job import folder_of, load_data
 from affectus.training.loop import train
@@ -115,10 +116,15 @@ def _log(place: Path) -> list[dict[str, Any]]:
 
 
 class Once:
-    """A reader that several protocols ask about the same items, and that reads them once."""
+    """A reader that reads the same items once for all protocols; what the encoder gives is shared among its seeds.
 
-    def __init__(self, reader: Any) -> None:
-        self._reader, self._found = reader, dict[tuple[str, ...], Timeline]()
+    Args:
+        reader: A system whose encoder is frozen.
+        encoded: Of the same system with any seed.
+    """
+
+    def __init__(self, reader: Any, encoded: dict[tuple[str, ...], Any]) -> None:
+        self._reader, self._encoded, self._found = reader, encoded, dict[tuple[str, ...], Timeline]()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
@@ -126,8 +132,18 @@ class Once:
     def read(self, items: Sequence[Item]) -> Timeline:
         key = tuple(item.id for item in items)
         if key not in self._found:
-            self._found[key] = self._reader.read(items)
+            self._found[key] = self._read(items, key)
         return self._found[key]
+
+    @torch.no_grad()
+    def _read(self, items: Sequence[Item], key: tuple[str, ...]) -> Timeline:
+        if isinstance(self._reader, TextClassifier):  # its readings need the tokens, which the head does not see
+            return self._reader.read(items)
+        batch = self._reader.collate(items)
+        if key not in self._encoded:
+            self._encoded[key] = self._reader.encode(**batch.to(self._reader.device).inputs)
+        outputs = self._reader.head(**self._encoded[key])
+        return self._reader.decode({name: value.cpu().numpy() for name, value in outputs.items()}, batch)
 
 
 def page(data: Path, folder: Path) -> Path:
@@ -136,7 +152,10 @@ def page(data: Path, folder: Path) -> Path:
     for corpus, protocols in PROTOCOLS.items():
         loaded = corpus_at(corpus, data)
         places = {s: [trained(s, corpus, seed, data, folder) for seed in SEEDS] for s in SYSTEMS}
-        readers = {s: [Once(restored(place)) for place in each] for s, each in places.items()}
+        readers = {}
+        for system, each in places.items():
+            encoded: dict[tuple[str, ...], Any] = {}
+            readers[system] = [Once(restored(place), encoded) for place in each]
         for protocol in protocols:
             found = compare(readers, loaded, protocol=protocol, folders=places)
             found.plot(PLOTS / f"conversations-{corpus}-{protocol}.png")
