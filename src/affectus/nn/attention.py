@@ -76,13 +76,9 @@ class Attention(nn.Module):
             for x, w, b in zip((query, key, value), weights, biases, strict=True)
         )
         logits = q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)
-        logits = hide(logits, valid=valid, mask=mask)
-        hidden = logits == float("-inf")
-        blind = hidden.all(-1, keepdim=True)
-        # A row that is hidden whole would be 0/0, in the gradient too.
-        weight = logits.masked_fill(blind, 0.0).softmax(-1).masked_fill(hidden, 0.0)
+        weight, blind = shares(hide(logits, valid=valid, mask=mask))
         mixed = (F.dropout(weight, self.dropout, self.training) @ v).transpose(1, 2).flatten(2)
-        return self.out_proj(mixed).masked_fill(blind.all(1), 0.0), weight
+        return self.out_proj(mixed).masked_fill(blind, 0.0), weight
 
 
 def hide(logits: Tensor, *, valid: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
@@ -91,6 +87,21 @@ def hide(logits: Tensor, *, valid: Tensor | None = None, mask: Tensor | None = N
         mask = mask.unsqueeze(1) if mask.dim() == 3 else mask
         logits = logits.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else logits + mask
     return logits if valid is None else logits.masked_fill(~valid[:, None, None], float("-inf"))
+
+
+def shares(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax over keys, where −inf hides one; zeros for a query that may see none.
+
+    Args:
+        logits: (b, heads, t, s).
+
+    Returns:
+        Weights of the same shape, and (b, t, 1) bool, True where no head of a query sees a key.
+    """
+    hidden = logits == float("-inf")
+    blind = hidden.all(-1, keepdim=True)
+    # A row that is hidden whole would be 0/0, in the gradient too.
+    return logits.masked_fill(blind, 0.0).softmax(-1).masked_fill(hidden, 0.0), blind.all(1)
 
 
 class TransformerLayer(nn.Module):
