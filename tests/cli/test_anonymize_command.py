@@ -7,6 +7,7 @@ import torch
 from affectus import assets, registry
 from affectus.errors import AffectusError
 from affectus.media import read_wave
+from media_samples import make_wav
 
 CALL = Path(__file__).resolve().parents[2] / "examples" / "call.flac"
 
@@ -101,9 +102,16 @@ def test_mistakes_are_one_line(run, tmp_path):
 @pytest.mark.assets
 @pytest.mark.usefixtures("models")
 def test_the_emotion_is_kept_by_the_shipped_boundaries(run, tmp_path):
-    code, shown, _ = run("anonymize", CALL, tmp_path / "out.flac", "--keep-emotion", "--seed", 2)
-    assert code == 0
-    assert "out.flac" in shown
+    sound = read_wave(CALL, 16_000)[: 6 * 16_000]
+    make_wav(tmp_path / "in.wav", wave=sound)
+    written = []
+    for also in ((), ("--keep-emotion",)):
+        code, shown, error = run("anonymize", tmp_path / "in.wav", tmp_path / "out.flac", "--seed", 3, *also)
+        assert (code, "out.flac" in shown) == (0, True), error
+        written.append(read_wave(tmp_path / "out.flac", 16_000))
+    without, kept = written
+    assert len(kept) == len(without) == len(sound)
+    assert np.abs(kept - without).max() > 0.01
 
 
 def test_copies_beside_results_need_a_folder(run):

@@ -11,13 +11,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from test_mcadams import sample, voice
 
 from affectus import registry
-from affectus.errors import CheckpointError, InputError
+from affectus.errors import AssetError, CheckpointError, InputError
 from affectus.frontends.vocoder import vocoder
 from affectus.frontends.vocoder.reshape import OCTAVES, Target, traits
+from affectus.media import read_wave
 from affectus.registry import build, load
 from affectus.roles import Anonymizer
 from affectus.systems import pseudo_voice
 
+CALL = Path(__file__).resolve().parents[2] / "examples" / "call.flac"
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 NONE = Target(150.0, 1.0, np.ones(3), np.zeros(len(OCTAVES)))
 
@@ -158,9 +160,18 @@ def test_who_is_never_neutral_or_alone_is_a_named_error():
 
 
 @pytest.mark.assets
-def test_the_shipped_checkpoint_changes_a_voice():
+def test_the_shipped_checkpoint_puts_back_the_pitch_that_it_reads():
     if pseudo_voice.CHECKPOINT not in registry.checkpoints():
         pytest.skip("the boundaries are not in this tree")
     found = load(pseudo_voice.CHECKPOINT)
     assert found.config.emotions == EMOTIONS
     assert found.boundaries.fitted
+    try:
+        parts, way = found.listen(read_wave(CALL, 16_000)[: 3 * 16_000].astype(np.float64))
+    except AssetError:
+        pytest.skip("the asset ge2e is not here")
+    moved = found.config.strength * way[0]
+    assert abs(moved) > 1, "a call that shows nothing would prove nothing"
+    engine = vocoder(found.config.engine)
+    levels = [traits(engine.analyse(found.speak(parts, emotion, NONE)))[0] for emotion in (None, way)]
+    assert levels[1] - levels[0] == pytest.approx(np.clip(moved, -14, 14), abs=0.7)
