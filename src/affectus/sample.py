@@ -161,9 +161,12 @@ class Sample:
         return np.asarray(self._media("signal").array)
 
 
+BIG_FIVE = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+
+
 @dataclass(frozen=True)
 class Persona:
-    """Who speaks: a name, Big-Five traits in [0, 1] and free attributes."""
+    """Who speaks: a name, traits in [0, 1] (`BIG_FIVE`) and free attributes."""
 
     name: str
     traits: Mapping[str, float] = field(default_factory=dict)
@@ -219,4 +222,4 @@ def conversations(items: Iterable[Item | str]) -> list[Item]:
     return out
 
 
-__all__ = ["Dialogue", "Item", "Media", "Persona", "Sample", "Span", "as_items", "conversations", "flatten"]
+__all__ = ["BIG_FIVE", "Dialogue", "Item", "Media", "Persona", "Sample", "Span", "as_items", "conversations", "flatten"]

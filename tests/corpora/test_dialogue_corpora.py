@@ -10,6 +10,7 @@ from files import sheet, write
 
 from affectus.corpora.base import gold, groups, load_corpus
 from affectus.corpora.empathetic_dialogues import turns
+from affectus.corpora.peld_next import components
 from affectus.errors import FileError
 
 HEADER = "conv_id,utterance_idx,context,prompt,speaker_idx,utterance,selfeval,tags\n"
@@ -113,6 +114,31 @@ def test_triples_are_dialogues_with_a_person(tmp_path: Path) -> None:
     assert len(set(groups(samples, "scene"))) == 20
     labels = gold(loaded["test"], "peld-7").reshape(6, 3, 7)[:, 2].sum(0)
     assert labels[[0, 3]].tolist() == [3, 3]  # stratified by the third emotion
+
+
+def test_triples_ask_for_the_third_utterance(tmp_path: Path) -> None:
+    loaded = load_corpus("peld-next", peld(tmp_path))
+    triple = loaded.dialogues("test")[0]
+    assert [turn.gold is not None for turn in triple.turns] == [False, False, True]
+    assert [turn.features["peld-7"].argmax() for turn in triple.turns[:2]] == [4, 2]  # neutral, fear
+    assert not triple.turns[2].features
+    samples = [s for rows in loaded.splits.values() for s in rows]
+    assert gold(samples[2::3], "polarity-3").sum(0).tolist() == [30, 0, 30]
+    assert len(set(groups(samples, "component"))) == 40  # in each scene Ann's even utterances, and her odd ones
+    assert [d.persona for d in loaded.conversations("test")] == [d.persona for d in loaded.dialogues("test")]
+
+
+def test_no_utterance_crosses_the_grouped_split_of_triples(tmp_path: Path) -> None:
+    loaded = load_corpus("peld-next-grouped", peld(tmp_path))
+    assert sum(map(len, loaded.splits.values())) == 180
+    said = {split: {(s.track, s.text) for s in rows} for split, rows in loaded.splits.items()}
+    assert not said["train"] & said["test"]
+    assert not said["train"] & said["dev"]
+    assert not said["dev"] & said["test"]
+
+
+def test_components_join_by_way_of_others() -> None:
+    assert components([{1, 2}, {3}, {2, 4}, {5, 3}, {4}]).tolist() == [0, 1, 0, 1, 0]
 
 
 def test_peld_rows_that_do_not_fit(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """The corpora that are at hand: counts as their READMEs give them, and the fingerprints that the loaders state."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from affectus.corpora.base import Loaded, dialogues, fingerprint, gold, groups, load_corpus, locate
+from affectus.corpora.base import Loaded, dialogues, find_file, fingerprint, gold, groups, load_corpus, locate
 from affectus.corpora.peld import TRAITS
+from affectus.corpora.peld_next import SHA256
 from affectus.corpora.trials import read_trials
 from affectus.errors import FileError
 
@@ -26,8 +28,8 @@ def here(name: str) -> Loaded:
     "name",
     [
         "ck48", "crema-d", "emodb", "empathetic-dialogues", "empathic-reactions", "fer2013-part", "goemotions", "isear",
-        "meld", "peld", "reccon", "semeval2007-headlines", "semeval2018-ec", "semeval2018-vreg", "tweeteval-emotion",
-        "wassa2024",
+        "meld", "peld", "peld-next", "peld-next-grouped", "reccon", "semeval2007-headlines", "semeval2018-ec",
+        "semeval2018-vreg", "tweeteval-emotion", "wassa2024",
     ],
 )  # fmt: skip
 def test_splits_are_the_official_ones(name: str) -> None:
@@ -60,6 +62,7 @@ def test_peld_is_split_as_its_authors_split_it() -> None:
     assert gold(loaded["dev"], "peld-7")[2::3].sum(0).tolist() == [77, 13, 44, 101, 250, 44, 57]
     first = [talk.id for talk in dialogues(loaded["test"][:15])]
     assert first == [f"triple-{row}" for row in (3903, 3874, 1288, 1113, 42)]
+    assert hashlib.sha256(find_file(locate("peld", DATA), *loaded.corpus.files).read_bytes()).hexdigest() == SHA256
     monica = next(p["Monica"] for p in loaded.personas.values() if "Monica" in p)
     assert [monica.traits[name] for name in TRAITS] == [0.713, 0.457, 0.457, 0.66, 0.511]
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from affectus.affect import Evidence
 from affectus.errors import FileError, unknown
-from affectus.sample import Dialogue, Persona, Sample
+from affectus.sample import Dialogue, Item, Persona, Sample, conversations
 from affectus.taxonomy import Perspective, Target, scale
 from affectus.timeline import Timeline
 
@@ -129,6 +129,16 @@ class Loaded:
     def dialogues(self, split: str) -> list[Dialogue]:
         """The samples of a split as dialogues, in file order, with what is known of their speakers."""
         return dialogues(self[split], self.personas)
+
+    def conversations(self, split: str) -> list[Item]:
+        """The samples of a split, neighbours of one source as one dialogue, with what is known of their speakers."""
+        out: list[Item] = []
+        for item in conversations(self[split]):
+            if isinstance(item, Dialogue):
+                known = self.personas.get(item.turns[0].groups.get("dialogue", ""), {})
+                item = Dialogue(item.turns, persona=known, id=item.id)
+            out.append(item)
+        return out
 
     @property
     def summary(self) -> str:

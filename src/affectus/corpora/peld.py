@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from affectus.corpora.base import Corpus, Loaded, Split, find_file, one_hot, with_gold
 from affectus.corpora.delimited import label, read_rows
 from affectus.errors import FileError
-from affectus.sample import Persona, Sample
+from affectus.sample import BIG_FIVE, Persona, Sample
 from affectus.taxonomy import Target, scale
 
 SCALE = "peld-7"
-TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+TRAITS = BIG_FIVE
 SEED = 42
 _COLUMNS = (
     "Speaker_1", "Speaker_2", "Personality", "Utterance_1", "Utterance_2", "Utterance_3", "Emotion_1", "Emotion_2",
@@ -45,6 +47,26 @@ CORPUS = Corpus(
 )
 
 
+class Triples(NamedTuple):
+    """The rows of the file.
+
+    Args:
+        samples: Three a row, without gold.
+        labels: Emotion of each sample.
+        personas: Dialogue (a row) → main speaker → their Big Five.
+        parts: Split → numbers of its rows, in the order in which they are drawn.
+    """
+
+    samples: list[Sample]
+    labels: list[str]
+    personas: dict[str, dict[str, Persona]]
+    parts: dict[str, np.ndarray]
+
+    def spread(self, samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+        """The samples, or others in their place, by split."""
+        return {name: [samples[3 * i + turn] for i in which for turn in range(3)] for name, which in self.parts.items()}
+
+
 def load(folder: Path) -> Loaded:
     """Read `Dyadic_PELD.tsv`; the official split is drawn with scikit-learn, seed 42, stratified by the third emotion.
 
@@ -52,11 +74,23 @@ def load(folder: Path) -> Loaded:
     speaker, who says the first and the third. Utterances that neighbouring triples share are repeated, so the official
     split leaks; the group `scene` joins such triples, and `drawing.redraw` makes a split that respects it.
     """
+    triples = read(folder)
+    scores = {SCALE: one_hot([[name] for name in triples.labels], SCALE)}
+    rated = with_gold(triples.samples, scores, perspective="perceived", by="peld raters", modality="text")
+    return Loaded(CORPUS, triples.spread(rated), personas=triples.personas)
+
+
+def read(folder: Path) -> Triples:
+    """The rows of `Dyadic_PELD.tsv`.
+
+    Raises:
+        FileError: If a row can't be understood, or there are too few to draw the official split.
+    """
     path = find_file(folder, *CORPUS.files)
     rows, lines, _ = read_rows(path, _COLUMNS, delimiter="\t")
     labels = scale(SCALE).labels
     samples: list[Sample] = []
-    emotions: list[list[str]] = []
+    emotions: list[str] = []
     personas: dict[str, dict[str, Persona]] = {}
     scene, before = -1, {"Utterance_2": "", "Utterance_3": ""}
     for i, (row, line) in enumerate(zip(rows, lines, strict=True)):
@@ -65,7 +99,7 @@ def load(folder: Path) -> Loaded:
         main = row["Speaker_1"]
         personas[name] = {main: Persona(main, traits=_traits(path, line, row["Personality"]))}
         for turn in (1, 2, 3):
-            emotions.append([label(path, line, f"Emotion_{turn}", row[f"Emotion_{turn}"], labels)])
+            emotions.append(label(path, line, f"Emotion_{turn}", row[f"Emotion_{turn}"], labels))
             samples.append(
                 Sample(
                     id=f"{name}-{turn}",
@@ -79,12 +113,7 @@ def load(folder: Path) -> Loaded:
             )
     if not samples:
         raise FileError(f"{path.name!r} has no rows", remedy="get the file again")
-    rated = with_gold(
-        samples, {SCALE: one_hot(emotions, SCALE)}, perspective="perceived", by="peld raters", modality="text"
-    )
-    parts = _official(path, [triple[0] for triple in emotions[2::3]])
-    splits = {split: [rated[3 * i + turn] for i in which for turn in range(3)] for split, which in parts.items()}
-    return Loaded(CORPUS, splits, personas=personas)
+    return Triples(samples, emotions, personas, _official(path, emotions[2::3]))
 
 
 def _traits(path: Path, line: int, cell: str) -> dict[str, float]:

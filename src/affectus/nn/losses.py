@@ -50,6 +50,23 @@ def losses_on(outputs: Mapping[str, Tensor], gold: Mapping[str, Tensor], scales:
     return terms
 
 
+def focal_loss(logits: Tensor, gold: Tensor, gamma: float = 2.0) -> Tensor:
+    """Cross-entropy of a one-of target in which what is known already weighs less (Lin et al. 2017, arXiv:1708.02002).
+
+    Mean over rows of −Σ_k g_k (1 − p_k)^γ log p_k. Rows without gold (NaN) do not count.
+
+    Args:
+        logits: (b, k).
+        gold: (b, k) shares.
+        gamma: How much less; 0 is cross-entropy.
+    """
+    known = gold.isfinite().all(1)
+    if not known.any():
+        return logits.sum() * 0
+    log_p = F.log_softmax(logits[known], 1)
+    return -(gold[known] * (1 - log_p.exp()) ** gamma * log_p).sum(1).mean()
+
+
 def concordance(predicted: Tensor, gold: Tensor) -> Tensor:
     """Concordance correlation of each column (Lin 1989), with population moments; rows without gold (NaN) do not count.
 

@@ -12,7 +12,7 @@ from affectus.corpora.base import gold
 from affectus.evaluation.calibrate import fit_conformal, fit_margin, fit_platt, fit_temperature
 from affectus.evaluation.metrics import macro_f1, membership
 from affectus.readout import Readout
-from affectus.sample import Sample
+from affectus.sample import Item, flatten
 
 COVERAGE = 0.9
 STRANGE = 0.05  # share of familiar items that a distance may refuse
@@ -84,9 +84,9 @@ def _with(readout: Readout, values: Mapping[str, Any]) -> Readout:
     return replace(readout, **values)
 
 
-def fit_readouts(reader: Any, samples: Sequence[Sample], coverage: float = COVERAGE) -> tuple[Readout, ...]:
-    """The readouts of a reader (with `readouts` and `logits`), fitted on samples with gold."""
-    outputs = reader.logits(samples)
+def fit_readouts(reader: Any, items: Sequence[Item], coverage: float = COVERAGE) -> tuple[Readout, ...]:
+    """The readouts of a reader (with `readouts` and `logits`), fitted on samples or dialogues with gold."""
+    outputs, samples = reader.logits(items), flatten(items)
     return tuple(fitted_readout(r, outputs[r.scale], gold(samples, r.scale), coverage) for r in reader.readouts)
 
 

@@ -15,7 +15,7 @@ from affectus.card import CheckpointCard
 from affectus.corpora.base import Corpus, Loaded, corpus, load_corpus, locate
 from affectus.errors import FileError, InputError
 from affectus.registry import configuration, entry
-from affectus.sample import Item, Sample, conversations, flatten
+from affectus.sample import Item, flatten
 from affectus.training.calibration import fit_readouts
 from affectus.training.mapping import by_rule, onto_targets
 from affectus.training.measuring import Found, measure_watched
@@ -42,19 +42,18 @@ def load_data(run: Run, root: Path, own: Mapping[str, Loaded] | None = None) -> 
     whole = [(own or {}).get(name) or load_corpus(name, folder_of(name, root)) for name in run.data]
     labelled = [by_rule(loaded, config, used) for loaded in whole]
     read = [onto_targets(loaded, config.targets, used) for loaded in labelled]
-    train = [loaded[run.splits["train"]] for loaded in read]
-    watch = [loaded[run.splits["watch"]] for loaded in read if "watch" in run.splits]
     whole_dialogues = entry(run.system).card.modalities[0] == "dialogue"
 
-    def items(rows: Sequence[Sample]) -> Sequence[Item]:
-        return conversations(rows) if whole_dialogues else rows
+    def items(loaded: Loaded, split: str) -> Sequence[Item]:
+        return loaded.conversations(split) if whole_dialogues else loaded[split]
 
-    learned = [items(rows) for rows in train]
+    learned = [items(loaded, run.splits["train"]) for loaded in read]
+    watched = [items(loaded, run.splits["watch"]) for loaded in read if "watch" in run.splits]
     data = Data(
         [item for rows in learned for item in rows],
         tuple(map(len, learned)),
         tuple(run.data.values()),
-        [item for rows in watch for item in items(rows)],
+        [item for rows in watched for item in rows],
     )
     return data, read, labelled
 
@@ -109,7 +108,7 @@ def carry_out(
         minutes = (time.perf_counter() - started) / 60
         if here.is_main_process:
             if data.watch and hasattr(system, "logits"):
-                system.readouts = fit_readouts(system, flatten(data.watch))
+                system.readouts = fit_readouts(system, data.watch)
                 system.save_pretrained(folder)
             if onnx and name == list(recipe.runs)[-1]:
                 from affectus.training.export import export_calibrated
