@@ -226,8 +226,8 @@ class TransitionCollate:
         flags: list[list[str]] = []
         for at, dialogue in enumerate(dialogues):
             odd = odd_turns(dialogue.turns)
-            last = [*odd[-1], *_missing(moments[at]), *strange[at], *unknown[at], *cut[at]]
-            flags += [[*f, "not-the-next"] for f in odd[:-1]] + [last]
+            flags += [[*f, "not-the-next"] for f in odd[:-1]]
+            flags.append([*odd[-1], *_missing(moments[at]), *strange[at], *unknown[at], *cut[at]])
         last = np.cumsum([len(dialogue.turns) for dialogue in dialogues], dtype=np.int64) - 1
         targets = {}
         for target in self.config.targets:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from affectus.corpora.base import gold
 from affectus.sample import BIG_FIVE, Dialogue, Item, Persona, Sample, flatten
 from affectus.testing.items import labelled
 from affectus.testing.learning import built, descend, loss_of
@@ -46,8 +47,8 @@ def own_gain(name: str, /, personality: bool = True) -> float:
 
     learned, asked = moments(32), moments(32)
     descend(system.train().parameters(), lambda step: loss_of(system, learned, step), _STEPS, _RATE)
-    gold = np.stack([item.turns[-1].judged(target.scale) for item in asked if isinstance(item, Dialogue)])
-    return float((system.read(asked).scores(target.scale)[2::3].argmax(1) != gold.argmax(1)).mean())
+    truth = gold(flatten(asked), target.scale)[2::3].argmax(1)
+    return float((system.read(asked).scores(target.scale)[2::3].argmax(1) != truth).mean())
 
 
 def _told(turns: list[Sample], said: list[np.ndarray], who: str) -> list[Sample]:
