@@ -49,3 +49,14 @@ def test_rates_rise_then_fall() -> None:
         assert max(factors) == factors[9] == 1.0
         assert factors[-1] == 1.0 if shape == "constant" else factors[-1] < 0.02
         assert all(a >= b for a, b in pairwise(factors[9:]))
+
+
+def test_inverse_root_is_the_schedule_of_the_transformer() -> None:
+    width, steps, total = 256, 40, 400
+    peak = (width * steps) ** -0.5
+    for step in range(total):
+        s = step + 1
+        wanted = width**-0.5 * min(s**-0.5, s * steps**-1.5)
+        got = peak * rate_factor(Schedule(shape="inverse-root", warmup=steps / total), step, total)
+        assert abs(got - wanted) < 1e-12
+    assert rate_factor(Schedule(shape="inverse-root", warmup=0.1, end=0.5), 399, 400) == 0.5

@@ -574,7 +574,7 @@ CARD = Card(
     task="affectus.testing.tasks.first_word:first_word",
 )
 
-_SMALL = EmotionDetectorConfig(vocabulary=4096, width=96, inner=192, heads=4)
+_SMALL = EmotionDetectorConfig(vocabulary=2048, width=64, inner=128, most=48)
 
 VARIANTS = {
     "tiny": EmotionAwareTransformerConfig(
@@ -584,7 +584,9 @@ VARIANTS = {
     "tiny-detector": EmotionDetectorConfig(vocabulary=320, width=24, inner=32, heads=2, dropout=0.0),
     "base": EmotionAwareTransformerConfig(),
     "base-detector": EmotionDetectorConfig(),
-    "small": EmotionAwareTransformerConfig(detector=_SMALL, width=128, inner=256, heads=4),
+    "small": EmotionAwareTransformerConfig(
+        detector=_SMALL, width=96, inner=192, heads=4, layers=1, history=1, memory=80,
+    ),
     "small-detector": _SMALL,
     "notebook": EmotionAwareTransformerConfig(
         stack="plain", history=0, memory=0, pairing="prompt-utterance", normalise="positions", compat=("gold-emotion",),

@@ -72,6 +72,8 @@ def rate_factor(schedule: Schedule, step: int, total: int) -> float:
         return (step + 1) / warm
     if schedule.shape in ("constant", "plateau"):
         return 1.0
+    if schedule.shape == "inverse-root":
+        return max(schedule.end, (max(1, warm) / (step + 1)) ** 0.5)
     done = (step - warm) / max(1, total - warm)
     down = 1 - done if schedule.shape == "linear" else (1 + math.cos(math.pi * done)) / 2
     return schedule.end + (1 - schedule.end) * down

@@ -45,13 +45,15 @@ class Schedule(_Strict):
     Args:
         shape: After the warm-up; `linear` and `cosine` end at `end` × lr. `plateau` multiplies the rate by `factor`
             each time the watched loss has not fallen for more than `patience` epochs, never below `end` × lr.
+            `inverse-root` falls as 1 / √step (Vaswani et al. 2017, section 5.3): with the rate (d · steps)^−0.5, d the
+            width and `steps` those of the warm-up, it is theirs.
         warmup: Share of all steps.
         end: Last learning rate as a share of the highest.
         factor: Of `plateau`.
         patience: Of `plateau`, in epochs.
     """
 
-    shape: Literal["constant", "linear", "cosine", "plateau"] = "linear"
+    shape: Literal["constant", "linear", "cosine", "plateau", "inverse-root"] = "linear"
     warmup: Share = 0.06
     end: Share = 0.0
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.8
