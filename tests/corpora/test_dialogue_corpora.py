@@ -40,6 +40,7 @@ def test_commas_are_words_and_quotes_mean_nothing(tmp_path: Path) -> None:
     assert gold(loaded["train"], "empathetic-dialogues-32").argmax(1).tolist() == [0, 0, 26]
     assert first.gold[0].perspective == "felt"
     assert loaded.remarks == {"cells after the eighth, ignored": 3}
+    assert [row.gold[0].evidence[0].text for row in (first, second, third)] == ['Oh "no"', "Good", "Nice"]
     talk = turns(second)
     assert [turn.track for turn in talk.turns] == ["speaker", "listener", "speaker"]
     assert [turn.gold is not None for turn in talk.turns] == [False, False, True]
@@ -61,13 +62,15 @@ def test_points_in_json_lines_are_told_apart_by_contexts_that_grow(tmp_path: Pat
     points = [
         {"id": 0, "emotion": "sad", "context": ["My fish left"]},
         {"id": 1, "emotion": "sad", "context": ["My fish left", "How?", "By train"]},
-        {"id": 2, "emotion": "joyful", "context": ["It is back"]},
+        {"id": 2, "emotion": "joyful", "context": ["It is back"], "reference": "good !"},
     ]
     text = "\n".join(map(json.dumps, points))
     loaded = load_corpus("empathetic-dialogues", write(tmp_path, {"dev.jsonl": text, "test.jsonl": text}))
     assert set(loaded.splits) == {"dev", "test"}
     assert len(set(groups(loaded["dev"], "dialogue"))) == 2
     assert loaded["dev"][1].text == "My fish left\nHow?\nBy train"
+    replies = [[(e.kind, e.text) for e in row.gold[0].evidence] for row in loaded["dev"]]
+    assert replies == [[("reply", "How?")], [], [("reply", "good !")]]
     assert loaded.corpus.splits["dev"].rows == 5734
     with pytest.raises(FileError, match=r"line 1 of 'dev\.jsonl' is no response point"):
         load_corpus("empathetic-dialogues", write(tmp_path, {"dev.jsonl": '{"id": 1}'}))

@@ -9,7 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from affectus.corpora.base import Corpus, Loaded, Split, find_file, one_hot, with_gold
+from affectus.affect import Evidence
+from affectus.corpora.base import Corpus, Judgement, Loaded, Split, find_file, one_hot, with_judgements
 from affectus.corpora.delimited import check_columns, decode, label
 from affectus.errors import FileError
 from affectus.sample import Dialogue, Sample
@@ -18,6 +19,8 @@ from affectus.taxonomy import Target, scale
 SCALE = "empathetic-dialogues-32"
 TURNS = "\n"
 """Between the turns in the text of a sample; speaker and listener take turns, the speaker begins and ends."""
+REPLY = "reply"
+"""Kind of evidence in the gold whose text is what the listener then said, where the files tell."""
 
 _HEADER = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance", "selfeval", "tags")
 _CSV = {"train": "train.csv", "dev": "valid.csv", "test": "test.csv"}
@@ -47,6 +50,7 @@ class _Point(NamedTuple):
     dialogue: str
     emotion: str
     turns: list[str]
+    reply: str | None
 
 
 def load(folder: Path) -> Loaded:
@@ -54,7 +58,9 @@ def load(folder: Path) -> Loaded:
 
     A sample is all that was said before a turn of the listener, one turn a line (`turns` takes it apart). The CSV files
     know no quoting: cells end at commas, and commas of the text are `_comma_`; cells after the eighth are ignored. JSON
-    lines hold `id`, `emotion` and `context`; conversations are told apart there by contexts that grow.
+    lines hold `id`, `emotion`, `context` and maybe `reference`, the listener's answer; conversations are told apart
+    there by contexts that grow. What the listener answered is evidence of kind `reply` in the gold: the next turn, else
+    the reference; JSON lines without it don't tell the last answer of a conversation.
     """
     if any((folder / name).is_file() for name in _CSV.values()):
         paths, read, described = _CSV, _from_csv, CORPUS
@@ -104,7 +110,10 @@ def _samples(points: Sequence[_Point], split: str) -> list[Sample]:
         for i, point in enumerate(points)
     ]
     gold = {SCALE: one_hot([[point.emotion] for point in points], SCALE)}
-    return with_gold(samples, gold, perspective="felt", by="empathetic-dialogues speakers", modality="text")
+    replies = [[Evidence(REPLY, text=point.reply)] if point.reply else [] for point in points]
+    return with_judgements(
+        samples, [Judgement(gold, "felt", "empathetic-dialogues speakers", replies)], modality="text"
+    )
 
 
 def _from_csv(path: Path, split: str, remarks: dict[str, int]) -> Iterator[_Point]:
@@ -127,27 +136,34 @@ def _from_csv(path: Path, split: str, remarks: dict[str, int]) -> Iterator[_Poin
         said: list[str] = []
         for number, cells in turns_of:
             emotion = label(path, number, "context", cells[2], scale(SCALE).labels)
-            if said and len(said) % 2:  # the next is the listener's
-                yield _Point(f"{name}-{len(said)}", name, emotion, list(said))
-            said.append(cells[5].replace("_comma_", ","))
+            turn = cells[5].replace("_comma_", ",")
+            if said and len(said) % 2:  # this one is the listener's
+                yield _Point(f"{name}-{len(said)}", name, emotion, list(said), turn)
+            said.append(turn)
 
 
 def _from_lines(path: Path, split: str, remarks: dict[str, int]) -> Iterator[_Point]:
-    before: list[str] = []
-    dialogue = ""
+    before = _Point("", "", "", [], None)
     for number, line in enumerate(decode(path)[0].split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             emotion, context = str(row["emotion"]), [str(turn) for turn in row["context"]]
+            told = None if row.get("reference") is None else str(row["reference"])
         except (ValueError, KeyError, TypeError) as error:
             raise FileError(
                 f"line {number} of {path.name!r} is no response point ({error})",
                 allowed="an object with id, emotion and context",
             ) from error
         label(path, number, "emotion", emotion, scale(SCALE).labels)
-        if not before or context[: len(before)] != before:
-            dialogue = f"{split}-{number}"
-        before = context
-        yield _Point(f"{split}-{row.get('id', number - 1)}", dialogue, emotion, context)
+        grows = bool(before.turns) and context[: len(before.turns)] == before.turns
+        name = before.dialogue if grows else f"{split}-{number}"
+        point = _Point(f"{split}-{row.get('id', number - 1)}", name, emotion, context, told)
+        if before.turns:
+            # Its next turn, as it was written; a reference may be tokenised.
+            answered = grows and len(context) > len(before.turns)
+            yield before._replace(reply=context[len(before.turns)]) if answered else before
+        before = point
+    if before.turns:
+        yield before
