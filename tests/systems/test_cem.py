@@ -28,7 +28,7 @@ KNOWN = {
         "xEffect": ["none"],
         "xReact": ["sad", "angry sad"],
     },
-    "happy day": {**dict.fromkeys(RELATIONS, ["day"]), "xReact": ["happy"]},
+    "happy day": {name: ["happy" if name == "xReact" else "day"] for name in RELATIONS},
 }
 LABELS, REPLIES = ["sad", "joyful", "proud"], ["the day", "sad unheard-of home", None]
 
@@ -198,7 +198,8 @@ def test_official_names_load() -> None:
     names = {
         "embedding.": "embedding.lut.", "reaction.": "emo_encoder.", "thought.": "cog_encoder.",
         "felt.": "emo_ref_encoder.", "known.": "cog_ref_encoder.", "output.": "emo_lin.", "joined.0.": "cog_lin.lin_1.",
-        "joined.2.": "cog_lin.lin_2.", "generator.words.": "generator.proj.", "generator.gate.": "generator.p_gen_linear.",
+        "joined.2.": "cog_lin.lin_2.", "generator.words.": "generator.proj.",
+        "generator.gate.": "generator.p_gen_linear.",
     }  # fmt: skip
     state = {theirs(name, names): value for name, value in source.state_dict().items() if name != "frequency"}
     loaded = from_official(state, VARIANTS["tiny"])

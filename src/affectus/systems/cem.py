@@ -2,7 +2,7 @@
 
 Sabour, Zheng and Huang 2022, "CEM: Commonsense-aware Empathetic Response Generation", AAAI, arXiv:2109.05739; facts
 from github.com/Sahandfer/CEM. Verified against a float64 computation of the equations. The inferences are COMET's, whose
-weights are not shipped: they come as features of a turn, from a file that is made once, and a turn without them is read
+weights are not shipped: they come as features of a turn, from a file that is made once. A turn without them is read
 from its words alone and flagged (`no-inferences`).
 """
 
@@ -237,8 +237,8 @@ CARD = Card(
     paper="Sabour, Zheng and Huang 2022, CEM, AAAI, arXiv:2109.05739",
     licence="code Apache-2.0, written from the equations; no weights are shipped",
     proof="equations",
-    limits="English; word vectors (GloVe) and inferences (COMET) are the user's; without inferences a turn is read from "
-    "its words alone (flag no-inferences); answers are those of a small network and of its training data.",
+    limits="English; word vectors (GloVe) and inferences (COMET) are the user's; without inferences a turn is read "
+    "from its words alone (flag no-inferences); answers are those of a small network and of its training data.",
     expected_failures={
         "check_backward": "the made-up texts have no answers for the decoder; its own test has, and reaches all"
     },
