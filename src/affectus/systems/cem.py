@@ -1,7 +1,7 @@
 """CEM: what a speaker feels and an answer to it, by what may be inferred of their wants, needs and reactions.
 
 Sabour, Zheng and Huang 2022, "CEM: Commonsense-aware Empathetic Response Generation", AAAI, arXiv:2109.05739; facts
-from github.com/Sahandfer/CEM. Verified against a float64 computation of the equations. The inferences are COMET's, whose
+from github.com/Sahandfer/CEM. Verified against a float64 computation of the equations. Inferences are COMET's, whose
 weights are not shipped: they come as features of a turn, from a file that is made once. A turn without them is read
 from its words alone and flagged (`no-inferences`).
 """
