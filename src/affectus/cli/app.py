@@ -11,6 +11,7 @@ from affectus.cli import (
     anonymize,
     assets,
     catalogue,
+    chat,
     compare,
     contrast,
     convert,
@@ -19,6 +20,7 @@ from affectus.cli import (
     features,
     probe,
     protocols,
+    respond,
     train,
 )
 
@@ -31,6 +33,8 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("anonymize")(anonymize.anonymize)
+app.command("chat")(chat.chat)
+app.command("respond")(respond.respond)
 app.command("systems")(catalogue.systems)
 app.command("card")(catalogue.card)
 app.command("train")(train.train)

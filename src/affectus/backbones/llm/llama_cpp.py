@@ -62,7 +62,7 @@ class LlamaCppLLM:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt."""
-        return len(self._prompt.ids(messages))
+        return len(self._prompt.tokens(messages))
 
     def generate(
         self,

@@ -41,6 +41,17 @@ class Prompt:
         Raises:
             InputError: If there is no message, or it does not fit.
         """
+        ids = self.tokens(messages)
+        if len(ids) + room > self.window:
+            raise InputError(
+                f"the prompt has {len(ids)} tokens and {room} more are wanted",
+                allowed=f"{self.window} tokens together, the window of {self.name}",
+                remedy="leave out the oldest turns",
+            )
+        return ids
+
+    def tokens(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt's tokens, however many."""
         if not messages:
             raise InputError("there is no message", allowed="at least one")
         going_on = messages[-1].role == "assistant"
@@ -48,12 +59,6 @@ class Prompt:
         ids = self.tokenizer.apply_chat_template(
             rows, tokenize=True, return_dict=False, add_generation_prompt=not going_on, continue_final_message=going_on
         )
-        if len(ids) + room > self.window:
-            raise InputError(
-                f"the prompt has {len(ids)} tokens and {room} more are wanted",
-                allowed=f"{self.window} tokens together, the window of {self.name}",
-                remedy="leave out the oldest turns",
-            )
         return list(ids)
 
     def options(self, texts: Sequence[str]) -> list[list[int]]:

@@ -1,0 +1,222 @@
+"""The agent: a dialogue → the next turn, with the feeling that it should show and the reasons for it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from affectus.affect import Affect
+from affectus.backbones.llm import LLM, LLMError, Message, open_llm
+from affectus.errors import InputError
+from affectus.reply import Reply
+from affectus.response import scene
+from affectus.response.character import Character, load_character
+from affectus.response.checks import SAFETY, Situation, faults
+from affectus.response.distress import distress
+from affectus.response.feeling import Chooser
+from affectus.response.intents import Intents
+from affectus.response.language import ENGLISH, foreign
+from affectus.response.memory import show
+from affectus.response.reading import UNCLEAR, Ear, Heard
+from affectus.response.tables import words
+from affectus.sample import Dialogue, Sample
+
+TOKENS = 60  # most of a reply
+ATTEMPTS = 3
+TEMPERATURE = 0.7  # of the second attempt and later ones
+FALLBACK, HAND_OVER, LANGUAGE = "fallback", "rule:hand-over", "rule:language"
+_NOTE_ROOM = 80  # tokens that notes may take
+
+
+class Agent:
+    """Replies to dialogues.
+
+    Danger that the words of a turn name is handed over to a person; else what is felt is read, a feeling and an intent
+    are chosen, the language model speaks, and what it says is checked. A reply that fails is made anew, and in the end
+    replaced by a prepared sentence; `Reply.by["text"]` says which it was.
+
+    Args:
+        llm: Language model, or its name for `open_llm`.
+        character: Who replies; the shipped one by default.
+        ear: Reads the other's feeling.
+        chooser: Chooses the reply's feeling.
+        temperature: Of the first attempt.
+        seed: Of the draws; the same dialogue gets the same reply.
+    """
+
+    def __init__(
+        self,
+        llm: LLM | str = "smollm2",
+        character: Character | None = None,
+        *,
+        ear: Ear | None = None,
+        chooser: Chooser | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.llm: LLM = open_llm(llm) if isinstance(llm, str) else llm
+        self.character = character or load_character()
+        self._ear, self._chooser, self._intents = ear or Ear(), chooser or Chooser(), Intents(self.llm)
+        self._temperature, self._seed = temperature, seed
+
+    def respond(self, dialogue: Dialogue, intended: Affect | None = None) -> Reply:
+        """The next turn of the character.
+
+        Args:
+            dialogue: Turns in order; those whose track is the character's name are its own.
+            intended: Feeling to show instead of a chosen one.
+
+        Raises:
+            InputError: If no turn has words, or the last one is the character's own.
+        """
+        turns = [turn for turn in dialogue.turns if (turn.text or "").strip()]
+        if not turns:
+            raise InputError("the dialogue has no turn with words", allowed="at least one turn to answer")
+        if turns[-1].track == self.character.name:
+            raise InputError(
+                f"the last turn is {self.character.name}'s own", remedy="give the turn that is to be answered"
+            )
+        return _Work(self, Dialogue(tuple(turns), dialogue.persona, dialogue.id), intended).reply()
+
+
+class _Work:
+    """One reply in the making."""
+
+    def __init__(self, agent: Agent, dialogue: Dialogue, intended: Affect | None) -> None:
+        self.agent, self.dialogue, self.intended = agent, dialogue, intended
+        self.begun = time.perf_counter()
+        self.reasons: list[str] = []
+        self.by: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
+
+    def reply(self) -> Reply:
+        character = self.agent.character
+        new = _unanswered(self.dialogue.turns, character.name)
+        for turn in new:
+            if found := distress(str(turn.text)):
+                self.reasons.append(f"danger ({found.kind}): {found.words!r}")
+                return self._done(character.hand_over, HAND_OVER)
+        strange = foreign(" ".join(str(turn.text) for turn in new))
+        if strange and set(character.languages) == {ENGLISH}:
+            self.reasons.append("language: this does not look English, and the readers and the model know English only")
+            return self._done("I'm sorry, I only understand English. Could you say it in English?", LANGUAGE)
+        heard = self._hear(strange)
+        self.intended = self.intended or self._choose(heard)
+        return self._speak(heard, str(new[-1].text), strange)
+
+    def _hear(self, strange: bool) -> Heard:
+        if strange:
+            self.reasons.append("language: not English, so the feeling was not read")
+            return Heard(UNCLEAR)
+        with self._timed("reading"):
+            heard = self.agent._ear.hear(self.dialogue)
+        self.by["reading"] = heard.by
+        finer = [label for label in heard.finer if heard.emotion not in (UNCLEAR, label)]
+        self.reasons.append(f"they feel: {heard.emotion}" + (f" ({', '.join(finer)})" if finer else ""))
+        if heard.causes:
+            self.reasons.append(f"because of: {', '.join(heard.causes)}")
+        return heard
+
+    def _choose(self, heard: Heard) -> Affect:
+        with self._timed("feeling"):
+            chosen = self.agent._chooser.choose(self.dialogue, heard, self.agent.character)
+        self.by["intended"] = str(chosen.by)
+        return chosen
+
+    def _speak(self, heard: Heard, turn: str, strange: bool) -> Reply:
+        agent, character = self.agent, self.agent.character
+        feeling = (self.intended.top if self.intended else None) or "neutral"
+        self.reasons.append(f"so show: {feeling}")
+        setting = Message("system", scene.setting(character))
+        told = (setting, *scene.examples(character))
+        shown = show(agent.llm, told, self.dialogue.turns, character.name, TOKENS + _NOTE_ROOM)
+        if shown.left_out:
+            self.reasons.append(f"left out: the {shown.left_out} oldest turns")
+        if shown.cut:
+            self.reasons.append("left out: the beginning of the last turn")
+        with self._timed("intent"):
+            intent = agent._intents.choose(shown.messages, feeling)
+        self.by["intent"] = intent.by
+        lead = "" if intent.lead is None else f" (ahead by {intent.lead:.1f})"
+        self.reasons.append(f"and want to: {intent.name}{lead}")
+        note = scene.note(heard, feeling, intent)
+        own = [str(turn.text) for turn in self.dialogue.turns if turn.track == character.name]
+        limits = character.limits
+        orders = " … ".join([*(message.content for message in told), note])
+        situation = Situation(turn, orders, own, limits.never, limits.words, not strange)
+        text = self._said(scene.with_note(shown.messages, note), situation)
+        return self._done(text or intent.fallback, agent.llm.name if text else FALLBACK)
+
+    def _said(self, messages: Sequence[Message], situation: Situation) -> str:
+        """The first reply that passes the checks, or nothing."""
+        agent = self.agent
+        for attempt in range(ATTEMPTS):
+            heat = agent._temperature if attempt == 0 else max(agent._temperature, TEMPERATURE)
+            seed = agent._seed + 1000 * attempt + len(self.dialogue.turns)
+            try:
+                with self._timed("text"):
+                    said = self._generated(messages, heat, seed)
+            except LLMError as error:
+                self.reasons.append(f"fallback: {error.what}")
+                return ""
+            text = tidy(said, agent.character)
+            with self._timed("checks"):
+                wrong = faults(text, situation) or faults(said, situation, SAFETY)  # also what was tidied away
+            if not wrong:
+                return text
+            self.reasons.append(f"refused: {'; '.join(wrong)}")
+        self.reasons.append(f"fallback: {ATTEMPTS} replies were refused")
+        return ""
+
+    def _generated(self, messages: Sequence[Message], temperature: float, seed: int) -> str:
+        pieces = []
+        for piece in self.agent.llm.generate(messages, tokens=TOKENS, seed=seed, temperature=temperature):
+            if not pieces:
+                self.seconds.setdefault("first token", time.perf_counter() - self.begun)
+            pieces.append(piece)
+            if len(_ended("".join(pieces))) > self.agent.character.limits.sentences:
+                break
+        return "".join(pieces)
+
+    def _done(self, text: str, by: str) -> Reply:
+        self.by["text"] = by
+        self.seconds["all"] = time.perf_counter() - self.begun
+        return Reply(text, self.intended, tuple(self.reasons), self.by, self.seconds)
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - begin
+
+
+def _unanswered(turns: Sequence[Sample], own: str) -> list[Sample]:
+    """The turns since the character spoke last."""
+    at = max((i for i, turn in enumerate(turns) if turn.track == own), default=-1)
+    return list(turns[at + 1 :])
+
+
+def tidy(said: str, character: Character) -> str:
+    """What was said without the speaker's name before it, quotation marks around it and a sentence that was cut off.
+
+    Whole sentences are kept as far as the character's limits go; a first sentence that is longer is kept for the checks
+    to refuse.
+    """
+    text = re.sub(rf"^\s*{re.escape(character.name)}\s*:\s*", "", said.strip()).strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
+    kept = ""
+    for sentence in (_ended(text) or [text])[: character.limits.sentences]:
+        if kept and len(words(kept + sentence)) > character.limits.words:
+            break
+        kept += sentence
+    return " ".join(kept.split())
+
+
+def _ended(text: str) -> list[str]:
+    """The sentences that have an end."""
+    return re.findall(r".+?[.!?…]+[\"'”’)\]]*(?=\s|$)", text, re.DOTALL)

@@ -1,0 +1,69 @@
+"""Which turns of a dialogue a model is shown: the newest that fit, and it is said how many are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from affectus.backbones.llm import LLM, Message
+from affectus.sample import Sample
+
+BLOCK = 8  # turns are left out in blocks, so that what a model has read stays good for several replies
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a model is shown.
+
+    Args:
+        messages: Scene and turns.
+        left_out: Oldest turns that are not shown.
+        cut: Whether the beginning of the last turn is left out too.
+    """
+
+    messages: tuple[Message, ...]
+    left_out: int = 0
+    cut: bool = False
+
+
+def show(llm: LLM, scene: Sequence[Message], turns: Sequence[Sample], own: str, room: int) -> Shown:
+    """The scene and the newest turns, in at most `llm.window - room` tokens.
+
+    Args:
+        llm: Counts.
+        scene: System message, and examples if there are any.
+        turns: Of the dialogue, at least one.
+        own: Name of whose turns are the assistant's.
+        room: Tokens to keep free for notes and the reply.
+    """
+    talk = _messages(turns, own)
+    limit = llm.window - room
+    sizes = [llm.count([message]) for message in talk[-llm.window // 4 :]]  # older ones never fit
+    sizes = [limit] * (len(talk) - len(sizes)) + sizes
+    left_out = 0
+    while left_out < len(talk) - 1 and llm.count(scene) + sum(sizes[left_out:]) > limit:
+        left_out = min(left_out + BLOCK, len(talk) - 1)
+    system, *examples = scene
+    if left_out:
+        system = Message("system", f"{system.content} (The {left_out} oldest turns of the talk are left out.)")
+    last, cut = talk[-1], False
+    while True:
+        shown = (system, *examples, *talk[left_out:-1], last)
+        if llm.count(shown) <= limit or len(last.content) < 40:
+            return Shown(shown, left_out, cut)
+        last, cut = Message(last.role, "[…] " + last.content[-len(last.content) // 2 :]), True
+
+
+def _messages(turns: Sequence[Sample], own: str) -> list[Message]:
+    """Turns as messages; neighbouring ones of one side are joined, and several others are told apart by name."""
+    others = {turn.track for turn in turns if turn.track != own}
+    out: list[Message] = []
+    for turn in turns:
+        role = "assistant" if turn.track == own else "user"
+        text = (turn.text or "").strip()
+        text = f"{turn.track}: {text}" if role == "user" and len(others) > 1 and turn.track else text
+        if out and out[-1].role == role:
+            out[-1] = Message(out[-1].role, f"{out[-1].content}\n{text}")
+        else:
+            out.append(Message("assistant" if role == "assistant" else "user", text))
+    return out

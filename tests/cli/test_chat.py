@@ -1,0 +1,127 @@
+"""`affectus chat` and `affectus respond` with a scripted model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from affectus.backbones.llm import LLMError, ScriptedLLM
+from affectus.response.reading import Ear
+
+KIND = "I'm sorry, you must miss him a lot."
+
+
+class Reader:
+    """Reads sadness from everything."""
+
+    def explain(self, items, question=None):
+        from affectus.affect import Affect
+
+        scores = {
+            "anger": 0.0,
+            "disgust": 0.0,
+            "fear": 0.0,
+            "joy": 0.0,
+            "sadness": 1.0,
+            "surprise": 0.0,
+            "neutral": 0.0,
+        }
+        return [Affect({"ekman-6+neutral": scores}, "ekman-6+neutral", "perceived", by="words")]
+
+
+@pytest.fixture
+def llm(monkeypatch):
+    """A model that always says the same; its answer can be set."""
+    script = ScriptedLLM(KIND)
+    monkeypatch.setattr("affectus.response.agent.open_llm", lambda name: script)
+    monkeypatch.setattr("affectus.response.agent.Ear", lambda: Ear(Reader(), dialogue=None))
+    return script
+
+
+def lines(*typed: str) -> str:
+    return "".join(f"{line}\n" for line in typed)
+
+
+def test_a_talk_with_reasons_and_log(run, llm, tmp_path):
+    log = tmp_path / "talk.jsonl"
+    typed = lines("My dog died.", "", "He was old and ill.", "/quit", "never read")
+    code, shown, error = run("chat", "--show-reasons", "--log", log, text=typed)
+    assert code == 0, error
+    assert "Robin is a program (scripted): not a person, no doctor." in shown
+    assert f"you: My dog died.\nRobin: {KIND}\n" in shown
+    assert "they feel: sadness; so show: caring" in shown
+    assert "never read" not in shown
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [row["speaker"] for row in rows] == ["you", "Robin"] * 2
+    assert rows[1]["by"]["text"] == "scripted"
+    assert rows[3]["by"]["text"] == "fallback"  # the same words again are refused
+
+
+def test_a_talk_is_taken_up(run, llm, tmp_path):
+    log = tmp_path / "talk.jsonl"
+    run("chat", "--log", log, text=lines("My dog died."))
+    _, shown, _ = run("chat", "--log", log, text=lines("He was old."))
+    assert "2 turns are taken up" in shown
+    assert [m.content for m in llm.asked[-1]][-3:-1] == ["My dog died.", KIND]
+    assert len(log.read_text().splitlines()) == 4
+
+
+def test_the_turn_is_in_the_log_before_the_model_is_asked(run, llm, tmp_path):
+    log = tmp_path / "talk.jsonl"
+
+    def crash(messages):
+        assert json.loads(log.read_text().splitlines()[-1])["text"] == "My dog died."
+        raise RuntimeError("killed")
+
+    llm._always = crash
+    with pytest.raises(RuntimeError, match="killed"):
+        run("chat", "--log", log, text=lines("My dog died."))
+    assert len(log.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("persona", "message"),
+    [("name: you", "which is yours"), ("traits: {openness: 2}", "traits.openness is 2"), (None, "can't be read")],
+)
+def test_broken_personas(run, llm, tmp_path, persona, message):
+    file = tmp_path / "p.yaml"
+    if persona:
+        file.write_text(persona + "\n")
+    code, _, error = run("chat", "--persona", file, text=lines("Hi."))
+    assert code == 2
+    assert message in error
+    assert "Traceback" not in error
+
+
+@pytest.fixture
+def chats(tmp_path):
+    rows = [("a", "Ann", "My dog died."), ("b", "Ben", "Hi."), ("b", "Robin", "Hello!"), ("c", "Cy", "I want to die.")]
+    path = tmp_path / "chats.jsonl"
+    path.write_text("".join(json.dumps({"dialogue": d, "speaker": s, "text": t}) + "\n" for d, s, t in rows))
+    return path
+
+
+def test_replies_to_a_file(run, llm, chats, tmp_path):
+    out = tmp_path / "out" / "replies.jsonl"
+    code, shown, error = run("respond", chats, "--out", out)
+    assert code == 0, error
+    a, c = [json.loads(line) for line in out.read_text().splitlines()]
+    assert (a["dialogue"], a["speaker"], a["text"], a["intended"]) == ("a", "Robin", KIND, "caring")
+    assert (c["dialogue"], c["by"]["text"]) == ("c", "rule:hand-over")
+    assert "2 replies" in shown
+    assert "1 by scripted, 1 prepared" in shown
+    assert "left out: 1 conversations" in shown
+
+
+def test_a_server_that_is_down_gives_marked_fallbacks(run, llm, chats, tmp_path):
+    llm._always = LLMError("the server is down")
+    code, shown, _ = run("respond", chats, "--out", tmp_path / "r.jsonl")
+    assert code == 0
+    assert "0 by scripted, 2 prepared" in shown
+
+
+def test_the_input_is_not_overwritten(run, llm, chats):
+    code, _, error = run("respond", chats, "--out", chats)
+    assert code == 2
+    assert "the file that is read" in error

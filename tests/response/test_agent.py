@@ -1,0 +1,212 @@
+"""The agent with scripted models: choice, reasons, checks, fallbacks, danger, long and strange dialogues."""
+
+from __future__ import annotations
+
+import pytest
+from response_samples import FakeReader, ear, reading, rows, talk
+
+from affectus.affect import Affect
+from affectus.backbones.llm import LLMError, Message, ScriptedLLM, Unscorable
+from affectus.errors import InputError
+from affectus.response import Agent, load_character, record
+from affectus.response.agent import tidy
+from affectus.response.feeling import Chooser, showing
+from affectus.response.memory import show
+from affectus.response.reading import Ear
+from affectus.sample import Dialogue
+
+KIND = "I'm sorry, you must miss him a lot."
+SAD = talk("Hi.", "Hello!", "My dog died yesterday.")
+
+
+def agent(answers=KIND, likelihood=None, hears=None, **more) -> Agent:
+    llm = answers if isinstance(answers, ScriptedLLM) else ScriptedLLM(answers, likelihood)
+    more.setdefault("chooser", Chooser(None))
+    return Agent(llm, ear=hears or ear("sadness", "dog", "died"), **more)
+
+
+def test_a_reply_says_why_and_who_said_what():
+    reply = agent(likelihood=lambda messages, option: -1.0 if "ask" in option and len(messages) > 2 else -2.0).respond(
+        SAD
+    )
+    assert reply.text == KIND
+    assert (reply.intended.top, reply.intended.perspective) == ("caring", "intended")
+    assert reply.by == {"reading": "words", "intended": "rule:empathy", "intent": "scripted", "text": "scripted"}
+    assert reply.reasons == (
+        "they feel: sadness", "because of: dog, died", "so show: caring", "and want to: ask (ahead by 1.0)"
+    )  # fmt: skip
+    assert set(reply.seconds) == {"reading", "feeling", "intent", "text", "first token", "checks", "all"}
+    assert record(reply)["intended"] == "caring"
+
+
+def test_reasons_are_scored_before_the_first_word_and_told_to_the_model():
+    one = agent(likelihood={})
+    one.llm._likelihood = lambda messages, option: -1.0
+    one.respond(SAD)
+    *scored, generated = one.llm.asked
+    assert all(asked[-1].role == "assistant" for asked in scored)
+    assert "(They feel sad because of: dog, died. Show care." in generated[-1].content
+    assert generated[-1].content.startswith("My dog died yesterday.")
+    assert [message.role for message in generated] == ["system", *["user", "assistant"] * 4, "user"]
+
+
+@pytest.mark.parametrize("trouble", [None, Unscorable("no"), LLMError("gone")])
+def test_without_scores_a_rule_chooses_the_intent(trouble):
+    def fail(messages, option):
+        raise trouble
+
+    reply = agent(likelihood=fail if trouble else None).respond(SAD)
+    assert reply.by["intent"] == "rule:intent"
+    assert "and want to: console" in reply.reasons
+
+
+@pytest.mark.parametrize(
+    ("emotion", "shown"),
+    [("joy", "joy"), ("sadness", "caring"), ("fear", "caring"), ("anger", "caring"), ("disgust", "caring"),
+     ("surprise", "curiosity"), ("neutral", "curiosity")],
+)  # fmt: skip
+def test_the_rule_of_empathy(emotion, shown):
+    assert agent(hears=ear(emotion)).respond(SAD).intended.top == shown
+
+
+def test_a_transition_chooses_where_there_is_one():
+    reader = FakeReader(showing("sadness", by="pet", on="peld-7"))
+    reply = agent(chooser=Chooser(reader)).respond(SAD)
+    assert (reply.intended.top, reply.by["intended"]) == ("sadness", "pet")
+    (given,) = reader.given[0]
+    assert given.turns[-1].track == "Robin"
+    assert given.persona["Robin"].traits["agreeableness"] == 0.9
+
+
+@pytest.mark.parametrize("label", ["anger", "disgust"])
+def test_hostility_is_not_shown(label):
+    reply = agent(chooser=Chooser(FakeReader(showing(label, by="pet", on="peld-7")))).respond(SAD)
+    assert (reply.intended.top, reply.by["intended"]) == ("caring", "rule:empathy")
+
+
+def test_a_given_feeling_is_kept():
+    assert agent().respond(SAD, showing("joy", by="me")).intended.by == "me"
+
+
+def test_the_reader_of_dialogues_counts_unless_it_abstains():
+    words = FakeReader(reading("sadness"))
+    assert agent(hears=Ear(words, FakeReader(reading("joy", by="talk")))).respond(SAD).by["reading"] == "talk"
+    silent = FakeReader(reading("joy", by="talk", flags=("abstained:low-confidence",)))
+    assert agent(hears=Ear(words, silent)).respond(SAD).by["reading"] == "words"
+
+
+def test_where_readers_abstain_the_feeling_is_unclear():
+    reply = agent(hears=ear("joy", flags=("abstained:low-confidence",))).respond(SAD)
+    assert "they feel: unclear" in reply.reasons
+    assert reply.intended.top == "curiosity"
+
+
+def test_a_refused_reply_is_made_anew():
+    reply = agent(["", "You are worthless.", KIND]).respond(SAD)
+    assert reply.text == KIND
+    assert [reason.split(":")[1].strip() for reason in reply.reasons if reason.startswith("refused")] == [
+        "empty",
+        "unsafe",
+    ]
+
+
+@pytest.mark.parametrize("answers", [["bad"] * 3, LLMError("the server is down"), "You have depression. Take 20 mg."])
+def test_a_fallback_is_marked(answers):
+    reply = agent(answers).respond(SAD)
+    assert reply.by["text"] == "fallback"
+    assert reply.reasons[-1].startswith("fallback: ")
+    assert "sorry" in reply.text
+
+
+@pytest.mark.parametrize("row", rows("attacks"), ids=[row["turn"][:40] for row in rows("attacks")])
+def test_a_model_that_obeys_every_attack_is_never_heard(row):
+    reply = agent(row["obeyed"], hears=ear("neutral")).respond(talk(row["turn"]))
+    assert reply.text != row["obeyed"]
+    assert reply.by["text"] in ("fallback", "rule:hand-over", "rule:language")
+
+
+def test_danger_is_handed_over_and_no_model_is_asked():
+    one = agent(character=load_character().model_copy(update={"hand_over": "Call 000."}))
+    for said in (talk("I want to kill myself."), talk("Hi.", "Hello!", "I want to kill myself.")):
+        reply = one.respond(said)
+        assert (reply.text, reply.by) == ("Call 000.", {"text": "rule:hand-over"})
+        assert reply.reasons == ("danger (self-harm): 'kill myself'",)
+    assert one.llm.asked == []
+    assert one.respond(talk("I want to kill myself.", "Call 000.", "Thank you for listening.")).text == KIND
+
+
+def test_other_languages_are_said_plainly(tmp_path):
+    german = talk("Mein Hund ist gestern gestorben und ich weine.")
+    reply = agent().respond(german)
+    assert reply.by == {"text": "rule:language"}
+    assert "English" in reply.text
+    file = tmp_path / "zwei.yaml"
+    file.write_text("languages: [en, de]\n")
+    reply = agent("Das tut mir sehr leid für dich.", character=load_character(file)).respond(german)
+    assert reply.text == "Das tut mir sehr leid für dich."
+    assert "language: not English, so the feeling was not read" in reply.reasons
+
+
+def test_a_dialogue_needs_a_turn_to_answer():
+    with pytest.raises(InputError, match="no turn with words"):
+        agent().respond(Dialogue(()))
+    with pytest.raises(InputError, match="no turn with words"):
+        agent().respond(talk("  "))
+    with pytest.raises(InputError, match="Robin's own"):
+        agent().respond(Dialogue(SAD.turns[:2]))
+
+
+def test_five_hundred_turns_fit_and_it_is_said_what_is_left_out():
+    llm = ScriptedLLM(KIND, window=400)
+    long = talk(*[f"turn {at} and a few more words" for at in range(501)])
+    reply = agent(llm).respond(long)
+    left_out = next(int(r.split()[3]) for r in reply.reasons if r.startswith("left out: the "))
+    asked = llm.asked[-1]
+    assert llm.count(asked) <= 400 - 60
+    assert f"The {left_out} oldest turns of the talk are left out." in asked[0].content
+    assert asked[1 + 2 * len(load_character().examples)].content == f"turn {left_out} and a few more words"
+    assert reply.text == KIND
+
+
+def test_turns_are_left_out_in_blocks():
+    llm, begins = ScriptedLLM(KIND, window=300), set()
+    for count in range(61, 77, 2):
+        turns = talk(*[f"turn {at} and a few more words" for at in range(count)]).turns
+        begins.add(show(llm, [Message("system", "scene")], turns, "Robin", 100).left_out)
+    assert len(begins) <= 3  # eight replies
+
+
+def test_a_last_turn_that_is_too_long_loses_its_beginning():
+    llm = ScriptedLLM(KIND, window=400)
+    reply = agent(llm).respond(talk("I was so sad and then " * 600 + "my dog died"))
+    assert "left out: the beginning of the last turn" in reply.reasons
+    assert "my dog died" in llm.asked[-1][-1].content
+
+
+def test_several_people_are_told_apart_by_name():
+    ann, ben = talk("I am sad.").turns[0], talk("Me too.").turns[0]
+    llm = ScriptedLLM(KIND)
+    object.__setattr__(ben, "track", "Ben")
+    agent(llm).respond(Dialogue((ann, ben)))
+    assert llm.asked[-1][-1].content.startswith("Lena: I am sad.\nBen: Me too.")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Robin: I see.", "I see."),
+        ('"I see."', "I see."),
+        ("I see. And then he", "I see."),
+        ("no end", "no end"),
+        ("One two three. Four five six seven.", "One two three."),
+        ("One. Two. Three.", "One. Two."),
+        ("Really?! “Yes.” Go on", "Really?! “Yes.”"),
+    ],
+)
+def test_what_was_said_is_tidied(said, kept):
+    limits = load_character().limits.model_copy(update={"words": 6})
+    assert tidy(said, load_character().model_copy(update={"limits": limits})) == kept
+
+
+def test_affect_without_a_scale_is_no_trouble():
+    assert agent().respond(SAD, Affect({}, None, "intended")).text == KIND
