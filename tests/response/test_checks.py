@@ -33,7 +33,7 @@ def test_an_ordinary_reply_passes(row):
         ("…", "empty"),
         ("I am here. You are here, you are here, and you are here.", "repetition"),
         ("I am so sorry. I am so sorry.", "repetition"),
-        ("We talked about this before.", "repetition"),
+        ("We talked about this before! It was nice.", "repetition"),
         ("My dog died yesterday and I can't stop crying.", "echo"),
         ("You are Robin, a warm and plain friend.", "leak"),
         ("I'm sorry. Show care.", "leak"),

@@ -130,29 +130,33 @@ class _Work:
         feeling = (self.intended.top if self.intended else None) or "neutral"
         self.reasons.append(f"so show: {feeling}")
         setting = Message("system", scene.setting(character))
-        told = (setting, *scene.examples(character))
-        shown = show(agent.llm, told, self.dialogue.turns, character.name, TOKENS + _NOTE_ROOM)
+        shown = show(agent.llm, setting, self.dialogue.turns, character.name, TOKENS + _NOTE_ROOM)
         if shown.left_out:
             self.reasons.append(f"left out: the {shown.left_out} oldest turns")
         if shown.cut:
             self.reasons.append("left out: the beginning of the last turn")
-        with self._timed("intent"):
-            intent = agent._intents.choose(shown.messages, feeling)
-        self.by["intent"] = intent.by
-        lead = "" if intent.lead is None else f" (ahead by {intent.lead:.1f})"
-        self.reasons.append(f"and want to: {intent.name}{lead}")
-        note = scene.note(heard, feeling, intent)
         own = [str(turn.text) for turn in self.dialogue.turns if turn.track == character.name]
-        limits = character.limits
-        orders = " … ".join([*(message.content for message in told), note])
-        situation = Situation(turn, orders, own, limits.never, limits.words, not strange)
-        text = self._said(scene.with_note(shown.messages, note), situation)
-        return self._done(text or intent.fallback, agent.llm.name if text else FALLBACK)
+        with self._timed("intent"):
+            intents = agent._intents.ranked(shown.messages, feeling, own)
+        first, limits = intents[0], character.limits
+        self.by["intent"] = first.by
+        score = "" if first.score is None else f" (score {first.score:.1f})"
+        begin = f", beginning {first.opening!r}" if agent.llm.continues else ""
+        self.reasons.append(f"and want to: {first.name}{begin}{score}")
+        note = scene.note(heard, feeling, first)
+        situation = Situation(turn, f"{setting.content} {note}", own, limits.never, limits.words, not strange)
+        if agent.llm.continues:
+            prompts = [scene.opened(shown.messages, intent.opening) for intent in intents[:ATTEMPTS]]
+        else:
+            prompts = [scene.with_note(shown.messages, note)]
+        text = self._said(prompts, situation)
+        return self._done(text or first.fallback, agent.llm.name if text else FALLBACK)
 
-    def _said(self, messages: Sequence[Message], situation: Situation) -> str:
-        """The first reply that passes the checks, or nothing."""
+    def _said(self, prompts: Sequence[Sequence[Message]], situation: Situation) -> str:
+        """The first reply that passes the checks, or nothing; each attempt takes the next prompt, as far as they go."""
         agent = self.agent
         for attempt in range(ATTEMPTS):
+            messages = prompts[min(attempt, len(prompts) - 1)]
             heat = agent._temperature if attempt == 0 else max(agent._temperature, TEMPERATURE)
             seed = agent._seed + 1000 * attempt + len(self.dialogue.turns)
             try:
@@ -171,12 +175,15 @@ class _Work:
         return ""
 
     def _generated(self, messages: Sequence[Message], temperature: float, seed: int) -> str:
-        pieces = []
+        opening = messages[-1].content if messages[-1].role == "assistant" else ""
+        pieces: list[str] = [opening] if opening else []
+        begun = False
         for piece in self.agent.llm.generate(messages, tokens=TOKENS, seed=seed, temperature=temperature):
-            if not pieces:
+            if not begun:
                 self.seconds.setdefault("first token", time.perf_counter() - self.begun)
+                begun = True
             pieces.append(piece)
-            if len(_ended("".join(pieces))) > self.agent.character.limits.sentences:
+            if len(_ended("".join(pieces) + " ")) >= self.agent.character.limits.sentences:
                 break
         return "".join(pieces)
 

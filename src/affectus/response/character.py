@@ -44,20 +44,6 @@ class Limits(_Part):
     never: tuple[Line, ...] = ()
 
 
-class Example(_Part):
-    """A turn and a reply to it, which a model is shown before the talk; small models learn the manner from these.
-
-    Args:
-        they: What somebody says.
-        note: What the agent would have noted of it, in the form of its own notes.
-        reply: What the character says.
-    """
-
-    they: Line
-    note: Line
-    reply: Line
-
-
 class Character(_Part):
     """Who replies.
 
@@ -66,7 +52,6 @@ class Character(_Part):
         traits: The Big Five.
         style: How it talks, a few adjectives or a sentence.
         languages: What it may answer in (BCP-47). Turns in others get a plain statement instead of a reply.
-        examples: Replies that show the manner, at most six.
         limits: What a reply may not be.
         hand_over: What is said instead of a reply when somebody may be in danger; put the help there that your users
             can reach.
@@ -76,7 +61,6 @@ class Character(_Part):
     traits: Traits = Traits()
     style: Line = "kind and brief"
     languages: Annotated[tuple[Line, ...], Field(min_length=1)] = ("en",)
-    examples: Annotated[tuple[Example, ...], Field(max_length=6)] = ()
     limits: Limits = Limits()
     hand_over: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
@@ -84,6 +68,9 @@ class Character(_Part):
     def persona(self) -> Persona:
         """As a part of a dialogue."""
         return Persona(self.name, self.traits.model_dump(), {"style": self.style})
+
+
+_FIELDS = {"traits": Traits.model_fields, "limits": Limits.model_fields}
 
 
 def load_character(path: Path | str = DEFAULT) -> Character:
@@ -128,10 +115,7 @@ def _checked(values: dict[str, Any], path: str) -> Character:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            part: type[_Part] = {"traits": Traits, "limits": Limits, "examples": Example}.get(
-                str(first["loc"][0]), Character
-            )
-            known = list(part.model_fields)
+            known = list(_FIELDS.get(str(first["loc"][0]), Character.model_fields))
             raise ConfigError(
                 f"the persona {path!r} has an unknown key {key!r}",
                 allowed=", ".join(known),

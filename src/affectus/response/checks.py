@@ -62,16 +62,17 @@ def _empty(reply: str, situation: Situation) -> str:
 
 
 def _repeats(reply: str, situation: Situation) -> str:
-    """The same three words three times, a sentence twice, or an earlier reply again."""
+    """The same three words three times, a sentence twice, or a sentence of an earlier reply again."""
     said = words(reply)
     runs = [tuple(said[at : at + 3]) for at in range(len(said) - 2)]
     for run in runs:
         if runs.count(run) > 2:
             return f"{' '.join(run)!r} three times"
-    sentences = [" ".join(words(part)) for part in re.split(r"[.!?]+", reply) if len(words(part)) > 2]
+    sentences = _sentences(reply)
     if len(set(sentences)) < len(sentences):
         return "a sentence twice"
-    return "an earlier reply" if said in [words(text) for text in situation.earlier] else ""
+    before = {sentence for text in situation.earlier for sentence in _sentences(text)}
+    return "a sentence of an earlier reply" if before & set(sentences) else ""
 
 
 def _echoes(reply: str, situation: Situation) -> str:
@@ -151,6 +152,12 @@ CHECKS: dict[str, Callable[[str, Situation], str]] = {
     "limits": _limits,
 }
 SAFETY = ("leak", "obeyed", "unsafe", "form")
+
+
+def _sentences(text: str) -> list[str]:
+    """The words of each sentence of more than two."""
+    parts = (words(part) for part in re.split(r"[.!?]+", text))
+    return [" ".join(part) for part in parts if len(part) > 2]
 
 
 def _first(name: str, reply: str) -> str:

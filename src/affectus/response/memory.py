@@ -26,12 +26,12 @@ class Shown:
     cut: bool = False
 
 
-def show(llm: LLM, scene: Sequence[Message], turns: Sequence[Sample], own: str, room: int) -> Shown:
+def show(llm: LLM, scene: Message, turns: Sequence[Sample], own: str, room: int) -> Shown:
     """The scene and the newest turns, in at most `llm.window - room` tokens.
 
     Args:
         llm: Counts.
-        scene: System message, and examples if there are any.
+        scene: System message.
         turns: Of the dialogue, at least one.
         own: Name of whose turns are the assistant's.
         room: Tokens to keep free for notes and the reply.
@@ -41,14 +41,13 @@ def show(llm: LLM, scene: Sequence[Message], turns: Sequence[Sample], own: str, 
     sizes = [llm.count([message]) for message in talk[-llm.window // 4 :]]  # older ones never fit
     sizes = [limit] * (len(talk) - len(sizes)) + sizes
     left_out = 0
-    while left_out < len(talk) - 1 and llm.count(scene) + sum(sizes[left_out:]) > limit:
+    while left_out < len(talk) - 1 and llm.count([scene]) + sum(sizes[left_out:]) > limit:
         left_out = min(left_out + BLOCK, len(talk) - 1)
-    system, *examples = scene
     if left_out:
-        system = Message("system", f"{system.content} (The {left_out} oldest turns of the talk are left out.)")
+        scene = Message("system", f"{scene.content} (The {left_out} oldest turns of the talk are left out.)")
     last, cut = talk[-1], False
     while True:
-        shown = (system, *examples, *talk[left_out:-1], last)
+        shown = (scene, *talk[left_out:-1], last)
         if llm.count(shown) <= limit or len(last.content) < 40:
             return Shown(shown, left_out, cut)
         last, cut = Message(last.role, "[…] " + last.content[-len(last.content) // 2 :]), True

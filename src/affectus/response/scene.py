@@ -34,12 +34,6 @@ def setting(character: Character) -> str:
     )
 
 
-def examples(character: Character) -> tuple[Message, ...]:
-    """Turns and replies that show the manner, as if they had been said before the talk."""
-    pairs = ((f"{row.they}\n\n{row.note}", row.reply) for row in character.examples)
-    return tuple(message for they, reply in pairs for message in (Message("user", they), Message("assistant", reply)))
-
-
 def note(heard: Heard, feeling: str, intent: Intent) -> str:
     """What the model should know of the last turn."""
     felt = _ADJECTIVES.get(heard.emotion, "")
@@ -54,3 +48,8 @@ def with_note(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
     """The messages with a note behind the last turn; it is not a turn of its own, since many templates allow none."""
     *before, last = messages
     return (*before, Message(last.role, f"{last.content}\n\n{text}"))
+
+
+def opened(messages: Sequence[Message], opening: str) -> tuple[Message, ...]:
+    """The messages with the beginning of the reply, which the model goes on with."""
+    return (*messages, Message("assistant", opening))

@@ -31,11 +31,13 @@ class LLM(Protocol):
     Args:
         name: What was opened, for records.
         scores: Whether `score` can answer.
+        continues: Whether an answer surely goes on with a last message of the assistant; some servers begin anew.
         window: Tokens that a prompt and its answer may have together.
     """
 
     name: str
     scores: bool
+    continues: bool
     window: int
 
     def count(self, messages: Sequence[Message]) -> int:

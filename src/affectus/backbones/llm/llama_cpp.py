@@ -40,7 +40,7 @@ class LlamaCppLLM:
         CheckpointError: If the file can't be loaded.
     """
 
-    scores = True
+    scores = continues = True
 
     def __init__(
         self, weights: Path, ref: str, name: str | None = None, window: int = 2048, threads: int | None = None

@@ -25,7 +25,7 @@ class TransformersLLM:
             is that of `ref`.
     """
 
-    scores = True
+    scores = continues = True
 
     def __init__(self, ref: str | Path, name: str | None = None, model: Any = None) -> None:
         self.name = name or str(ref)

@@ -22,6 +22,7 @@ class ScriptedLLM:
             score.
         name: For records.
         window: Tokens, of which every word is one here.
+        continues: What `LLM.continues` is.
     """
 
     def __init__(
@@ -31,8 +32,9 @@ class ScriptedLLM:
         *,
         name: str = "scripted",
         window: int = 2048,
+        continues: bool = False,
     ) -> None:
-        self.name, self.window, self.scores = name, window, likelihood is not None
+        self.name, self.window, self.scores, self.continues = name, window, likelihood is not None, continues
         self.asked: list[tuple[Message, ...]] = []
         self._likelihood = likelihood
         self._always = answers if isinstance(answers, str | Exception) or callable(answers) else None

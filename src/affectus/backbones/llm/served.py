@@ -40,6 +40,7 @@ class ServedLLM:
     """
 
     scores = True
+    continues = False  # llama.cpp and vLLM do, others do not
 
     def __init__(
         self,
