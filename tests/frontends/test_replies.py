@@ -121,6 +121,7 @@ def test_the_end_of_a_dialogue_is_asked():
     assert text(batch.inputs["source"][0, 0]) == "no"
     assert batch.inputs["answered"].tolist() == [2]
     assert len(batch.inputs["source"][0, 1]) == 12  # cut to its end
+    assert [flags for _, flags in batch.notes] == [[], [], ["truncated"]]
     for nothing in (Dialogue(()), talk("speaker: a", "listener:  ")):
         with pytest.raises(InputError, match="nothing is said at the end"):
             collate().ask(nothing)

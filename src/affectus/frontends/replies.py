@@ -171,6 +171,8 @@ class ReplyCollate:
     def ask(self, dialogue: Dialogue) -> Batch:
         """The inputs for a reply to the end of a dialogue: `said`, `source`, `emotion` and `answered`.
 
+        What is answered is cut to its end if it is too long; its turn is `truncated` then.
+
         Raises:
             InputError: If nothing is said at its end.
         """
@@ -185,9 +187,10 @@ class ReplyCollate:
                 f"nothing is said at the end of the dialogue {dialogue.id!r}", allowed="a last turn with words"
             )
         cut = [row[-(self.longest - 2) :] for row in source]
-        batch = self.said.batch([turns], [made])
-        inputs = batch.inputs | self._sources([_Asked(shown[-1][-1], cut, [])], [turns])
-        return batch._replace(inputs=inputs)
+        batch, last = self.said.batch([turns], [made]), shown[-1][-1]
+        if len(source[-1]) > len(cut[-1]) and "truncated" not in batch.notes[last][1]:
+            batch.notes[last][1].append("truncated")
+        return batch._replace(inputs=batch.inputs | self._sources([_Asked(last, cut, [])], [turns]))
 
     def count(self, items: Sequence[Item]) -> dict[str, int]:
         """Number of pairs, and of those that are left out."""

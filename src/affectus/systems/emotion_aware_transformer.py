@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -352,12 +353,14 @@ class EmotionAwareTransformer(System):
         batch = self.collate.ask(dialogue)
         if intended is not None:
             batch.inputs["emotion"][:] = self._number(intended)
-        said = self._replies(batch, how or self.config.decoding, "detected" if intended is None else "gold")
-        [text], [number], [share] = said
-        label = scale(self.target).labels[number]
-        why = f"goes by {label}, as asked" if intended is not None else f"the speaker seems {label} ({share:.2f})"
+        emotion: Emotion = "detected" if intended is None else "gold"
+        [text], [number], [share] = self._replies(batch, how or self.config.decoding, emotion)
+        label, [row] = scale(self.target).labels[number], batch.inputs["answered"]
+        told = self._inputs(batch, emotion)["emotion"][0] >= 0
+        reasons = [f"goes by {label}, as told" if told else f"the speaker seems {label} ({share:.2f})"]
+        reasons += ["of what was said last, only the end is read"] * ("truncated" in batch.notes[row][1])
         seconds = {"reply": time.perf_counter() - began}
-        return Reply(text, intended=intended, reasons=(why,), by={"text": self.name}, seconds=seconds)
+        return Reply(text, intended=intended, reasons=tuple(reasons), by={"text": self.name}, seconds=seconds)
 
     def rehearse(
         self,
@@ -408,19 +411,15 @@ class EmotionAwareTransformer(System):
 
     @torch.no_grad()
     def _surprise(self, batch: Batch, emotion: Emotion) -> Tensor:
-        before = self.training
-        self.eval()
         tokens = torch.as_tensor(batch.targets["tokens"]).to(self.device)
-        logits = self(**self._inputs(batch, emotion))[REPLY]
-        self.train(before)
+        with self._evaluating():
+            logits = self(**self._inputs(batch, emotion))[REPLY]
         return F.cross_entropy(logits.transpose(1, 2), tokens, ignore_index=PAD, reduction="none").cpu()
 
     @torch.no_grad()
     def _replies(self, batch: Batch, how: Decoding, emotion: Emotion) -> tuple[list[str], list[int], list[float]]:
         """Replies to all sources of a batch, the emotion that each goes by, and the detector's probability of it."""
-        before = self.training
-        self.eval()
-        try:
+        with self._evaluating():
             inputs = self._inputs(batch, emotion)
             detected = self.detector(inputs["said"])[self.target]
             shown = self._shown(detected, inputs["emotion"], inputs["answered"])
@@ -432,11 +431,18 @@ class EmotionAwareTransformer(System):
 
             bounded = replace(how, longest=min(how.longest, self.config.longest - 2))
             found = generate(step, len(shown), bounded, start=START, end=END, never=(PAD, *self._unused()))
-        finally:
-            self.train(before)
         p = torch.from_numpy(self.readouts[0].probabilities(detected[inputs["answered"]].cpu().numpy()))
         sure = p.gather(1, shown.cpu()[:, None])[:, 0]
         return [self.detector.subwords.decode(tokens) for tokens in found], shown.tolist(), sure.tolist()
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        before = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(before)
 
     def _unused(self) -> range:
         """Numbers of the vocabulary that no subword has."""
