@@ -14,6 +14,7 @@ from affectus.analysis.settings import Settings
 from affectus.errors import ConfigError, InputError
 from affectus.registry import build
 from affectus.sample import Dialogue, Sample
+from affectus.timeline import Timeline
 
 NAME = "affectus/dialogue-embedded"
 SAID = [("ann", "We won!"), ("ben", "Oh no."), ("ann", "What is it?"), ("cem", "He lost his bet."), ("ann", "Sorry")]
@@ -136,3 +137,51 @@ def test_a_reader_of_whole_dialogues_can_not_listen(cache: Path) -> None:
 def test_words_of_another_language_are_flagged(trained: Path, chat: Path) -> None:
     read = analyze(chat, language="de")
     assert all("language:de" in a.flags for a in read.where(by=NAME))
+
+
+def test_conversations_of_one_file_are_apart(trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    lines = [
+        {"dialogue": d, "speaker": w, "text": t, "start": 600.0 + i} for i, (w, t) in enumerate(SAID) for d in "ab"
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    analyze(path, out=tmp_path / "out")
+    read = Timeline.load(tmp_path / "out" / "timeline.parquet")
+    assert set(read.column("source")) == {"chats.jsonl#a", "chats.jsonl#b"}
+    first, second = (read.where(by=NAME, source=f"chats.jsonl#{d}").scores("meld-7") for d in "ab")
+    np.testing.assert_allclose(first, second, atol=1e-5)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "conversations in one file" in page
+    assert page.count("<h3>The conversation</h3>") == 2
+    assert page.count("read each turn from what was said until then") == 1
+    assert ">0:00<" not in page
+    assert ">10:00<" in page
+
+
+@pytest.mark.parametrize(
+    ("turns", "wanted"),
+    [
+        ([(None, "Hi", 0, 1), ("ann", "Oh", 1, 2), (" ", "No", 2, 3)], [["unknown-speaker"], [], ["unknown-speaker"]]),
+        ([("ann", "Hi", 5, 6), ("ben", "Oh", 1, 2), ("ann", "No", 9, 9)], [[], [], []]),  # told in order of time
+        ([("ann", "Hi", 5, None), ("ben", "Oh", 1, None), ("ann", "No", None, None)], [[], ["out-of-order"], []]),
+        ([("ann", "Hi", 0, 10), ("ben", "Oh", 5, 8), ("ann", "No", 7, 12)], [[], [], []]),
+        ([("ann", "Hi", 0, 1), ("ben", " ", 1, 2), ("ann", "No", 2, 3)], [[], []]),
+        ([(f"p{i % 40}", f"turn {i % 7}", i, i + 1) for i in range(120)], [[]] * 120),
+    ],
+    ids=["nameless", "unsorted", "partly-timed", "overlapping", "empty", "forty-people"],
+)
+def test_odd_chats_are_read_and_flagged(trained: Path, tmp_path: Path, turns: list, wanted: list) -> None:
+    path = tmp_path / "odd.jsonl"
+    names = ("speaker", "text", "start", "end")
+    path.write_text("".join(json.dumps(dict(zip(names, turn, strict=True))) + "\n" for turn in turns))
+    read = analyze(path).where(by=NAME)
+    assert [list(a.flags) for a in read] == wanted
+    assert np.isfinite(read.scores("meld-7")).all()
+    times = [start for who, text, start, _ in turns if text.strip()]
+    assert [a.start for a in read] == (times if None in times else sorted(times))
+
+
+def test_one_turn_is_no_conversation(trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_text(json.dumps({"speaker": "ann", "text": "We won!"}))
+    assert set(analyze(path).column("by")) == {"affectus/text-goemotions"}

@@ -1,3 +1,4 @@
+import random
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,21 @@ def test_ravdess_names_give_actor_and_emotion_and_songs_are_left_out(tmp_path):
     assert [s.groups["sentence"] for s in loaded["all"]] == ["02", "01"]
     assert loaded["all"][0].text == "Dogs are sitting by the door"
     assert sum(loaded.left_out.values()) == 1
+
+
+def test_ravdess_by_actor_has_each_of_the_24_actors_in_one_split(tmp_path):
+    touch(tmp_path, *(f"Actor_{i:02d}/03-01-05-01-02-01-{i:02d}.wav" for i in range(1, 25)))
+    loaded = load_corpus("ravdess-by-actor", tmp_path)
+    order = list(range(1, 25))
+    random.Random(42).shuffle(order)
+    held = {name: {int(s.track) for s in loaded[name]} for name in ("train", "dev", "test")}
+    assert held == {"train": set(order[:18]), "dev": set(order[18:21]), "test": set(order[21:])}
+
+
+def test_ravdess_by_actor_wants_an_actor_of_each_split(tmp_path):
+    touch(tmp_path, "Actor_02/03-01-05-01-02-01-02.wav", "Actor_08/03-01-05-01-02-01-08.wav")
+    with pytest.raises(FileError, match="the split 'test' of 'ravdess-by-actor' is empty"):
+        load_corpus("ravdess-by-actor", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["emodb", "ravdess"])

@@ -70,10 +70,8 @@ def conversation(timeline: Timeline, own: Sequence[Lane], seconds: float | None 
         return None
     most = sorted(people, key=lambda lane: (-len(lane), lane.track))[:MOST_PEOPLE]
     drawn = sorted(most, key=lambda lane: float(lane.start[0]))  # in the order in which they enter
-    span = (
-        min(0.0, *(float(lane.start.min()) for lane in people)),
-        max(seconds or 0.0 if people[0].timed else 0.0, *(float(lane.end.max()) for lane in people)),
-    )
+    first, last = min(float(lane.start.min()) for lane in people), max(float(lane.end.max()) for lane in people)
+    span = drawing.whole(first, last, seconds if people[0].timed else None)
     found = [moment for lane in people for moment in shifts(lane, MOST_SHIFTS)]
     largest = sorted(found, key=lambda moment: -moment.size)[:MOST_SHIFTS]
     return Conversation(

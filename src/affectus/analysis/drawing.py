@@ -79,6 +79,19 @@ def person_timeline(group: Sequence[Lane], span: tuple[float, float]) -> Markup:
     return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {y + 26:.0f}", class_="timeline", role="img", aria_label=label)
 
 
+def whole(first: float, last: float, seconds: float | None) -> tuple[float, float]:
+    """The axis of a source: all of a medium; else from 0, or from the first position if more than half were empty.
+
+    Args:
+        first: Position of the first reading.
+        last: End of the last.
+        seconds: Length of the medium, where there is one.
+    """
+    if seconds is None and first > last / 2:
+        return first, last
+    return min(0.0, first), max(last, seconds or 0.0)
+
+
 def flow(people: Sequence[Lane], span: tuple[float, float], shifted: Collection[int]) -> Markup:
     """Shares of all labels in each turn, people below one another: how a conversation flows.
 

@@ -41,12 +41,23 @@ def report(
     return write_report(
         timeline,
         path,
-        sources=[SourceInfo(p.source.name, str(p.source.kind), p.source.seconds, p.notes) for p in parts],
+        sources=[info for part in parts for info in shown(part)],
         cards=_cards(timeline),
         failures=failures,
         settings={"affectus": __version__, **settings.public()},
         thumbnails=pictures(timeline, [p.source for p in parts]),
     )
+
+
+def shown(part: Part) -> list[SourceInfo]:
+    """A file as the report shows it; of several conversations in it each by itself, remarks standing with the first."""
+    source = part.source
+    names = list(dict.fromkeys(part.timeline.column("source")))
+    if names in ([], [source.name]):
+        return [SourceInfo(source.name, str(source.kind), source.seconds, part.notes)]
+    return [
+        SourceInfo(name, "conversation", notes=part.notes * (not i), file=source.name) for i, name in enumerate(names)
+    ]
 
 
 def _cards(timeline: Timeline) -> dict[str, CheckpointCard]:

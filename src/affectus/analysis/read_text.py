@@ -78,7 +78,12 @@ def read_words(samples: Iterable[Sample], settings: Settings, log: Log, total: f
 
 
 def _conversations(items: Iterable[Item], source: Source, settings: Settings, log: Log) -> Timeline:
-    """Turns by their words alone, then in their conversation; the cues of subtitles are one."""
-    found = [named(item, source.name) for item in conversations(items) if isinstance(item, Dialogue)]
+    """Turns by their words alone, then in their conversation; the cues of subtitles are one.
+
+    Each of several conversations in a file is a source of its own, `FILE#CONVERSATION`: what one person says in two of
+    them is no course of anything, and their times may be the same.
+    """
+    talks = [item for item in conversations(items) if isinstance(item, Dialogue)]
+    found = [named(talk, f"{source.name}#{talk.id}" if len(talks) > 1 else source.name) for talk in talks]
     words = read_words(flatten(found), settings, log, total=None)
     return Timeline.concat([words, read_dialogues([d for d in found if spoken(d)], settings, log)])

@@ -63,11 +63,12 @@ def write_report(
     maker = Sections(timeline, found, thumbnails or {})
     named = {info.name for info in sources}
     everything = [*sources, *(SourceInfo(name, "") for name in maker.by_source if name not in named)]
+    files = list(dict.fromkeys(info.file or info.name for info in everything))
     sections = _sections(maker, everything[:MOST_SECTIONS])
     scripts = _scripts(sections)
     page = render(
         TEMPLATES / "report.html",
-        title=title or (everything[0].name if len(everything) == 1 else f"{len(everything):,} files"),
+        title=title or (files[0] if len(files) == 1 else f"{len(files):,} files"),
         written=time.strftime("%Y-%m-%d %H:%M"),
         totals=_totals(everything, found),
         readers=readers_used(timeline, found, cards),
@@ -107,8 +108,10 @@ def _totals(sources: Sequence[SourceInfo], found: Sequence[Lane]) -> list[tuple[
     readings = sum(len(lane) for lane in labelled)
     quiet = sum(int(lane.abstained.sum()) for lane in labelled)
     seconds = sum(info.seconds or 0 for info in sources)
+    files, talks = len({info.file or info.name for info in sources}), sum(bool(info.file) for info in sources)
     rows = [
-        (f"{len(sources):,}", "file" if len(sources) == 1 else "files"),
+        (f"{files:,}", "file" if files == 1 else "files"),
+        (f"{talks:,}" if talks else "", "conversations in one file" if files == 1 else "conversations in shared files"),
         (drawing.length(seconds) if seconds else "", "of sound and video"),
         (f"{len(people):,}" if people else "", "person" if len(people) == 1 else "persons"),
         (f"{readings:,}", "reading" if readings == 1 else "readings"),

@@ -39,12 +39,14 @@ class SourceInfo:
         kind: text, table, subtitles, chat, audio, video, image.
         seconds: Length of a medium.
         notes: Remarks for people: faults of the file, words that were not read, who was joined with whom.
+        file: The file that holds it, where it is one conversation of several.
     """
 
     name: str
     kind: str
     seconds: float | None = None
     notes: tuple[str, ...] = ()
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ class Section:
     quotes: list[Quote] = field(default_factory=list)
     quotes_left_out: int = 0
     figure: Markup | None = None
+
+    @property
+    def speakers(self) -> bool:
+        """Whether it is known of any words who said them."""
+        return any(quote.who for quote in self.quotes)
 
     @property
     def moved(self) -> bool:
@@ -182,7 +189,7 @@ class Sections:
         for timed in {lane.timed for lane in own}:
             last = max(float(lane.end.max()) for lane in own if lane.timed is timed)
             first = min(float(lane.start.min()) for lane in own if lane.timed is timed)
-            spans[timed] = (min(0.0, first), max(last, section.info.seconds or 0.0) if timed else last)
+            spans[timed] = drawing.whole(first, last, section.info.seconds if timed else None)
         for track in tracks[:MOST_PEOPLE]:
             pictures = []
             for timed in (True, False):
