@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +19,19 @@ class Reader(Protocol):
 
     def read(self, items: Iterable[Item | str]) -> Timeline:
         """One or more rows an item, in input order."""
+        ...
+
+
+@runtime_checkable
+class EmotionModel(Protocol):
+    """A small empathetic model: what a larger one is told to consider."""
+
+    def emotions(self, context: Item | str) -> Mapping[str, float]:
+        """Label → probability after a context: a text whose lines are turns, or a dialogue."""
+        ...
+
+    def token_weights(self, context: Item | str) -> Sequence[tuple[str, float]]:
+        """Words or pieces of the context in their order, each with how much it counts for the emotion."""
         ...
 
 
