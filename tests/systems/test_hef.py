@@ -273,6 +273,7 @@ def test_readings_carry_the_choice_its_words_and_its_marks() -> None:
     assert marked == [TEXTS[i] for i in second]
     assert [e.text for e in read[0].evidence] == ["tell", "case"]
     assert len(hef.read([])) == 0
+    assert "long" in hef.read(["so " * 300 + TEXTS[0]])[0].flags
     next(hef.run(TEXTS[:2]))
 
 

@@ -39,7 +39,8 @@ from affectus.taxonomy import Target, scale
 
 NONE = "none"  # what a model answers if no emotion of the first stage fits
 OPENING = "Emotion:"  # how the model's answer begins where options are scored
-FALLBACK, PARSED, SECOND = "fallback", "parsed", "stage-2"  # flags
+FALLBACK, PARSED, SECOND, LONG = "fallback", "parsed", "stage-2", "long"  # flags
+_LONG = 256  # words of a context; escm and cem read the last of a longer one
 _PROMPTS = Path(__file__).parent / "hef_prompts"
 _LOW = -30.0  # log-odds of the labels that were not chosen
 _MARKS = re.compile(r"^\W+|\W+$")  # around a word
@@ -179,6 +180,7 @@ class Choice(NamedTuple):
         said: What the language model answered; the option where options were scored.
         scored: Whether options were scored.
         fallback: Whether the answer could not be read, and the small model decided.
+        long: Whether the context has more words than a small model is sure to read whole.
     """
 
     label: str | None
@@ -188,11 +190,12 @@ class Choice(NamedTuple):
     said: str
     scored: bool
     fallback: bool
+    long: bool = False
 
     @property
     def flags(self) -> list[str]:
         """What a reading is marked with."""
-        marks = {"empty": self.label is None, SECOND: self.stage == 2, FALLBACK: self.fallback}
+        marks = {"empty": self.label is None, SECOND: self.stage == 2, FALLBACK: self.fallback, LONG: self.long}
         marks[PARSED] = self.stage > 0 and not self.scored
         return [name for name, holds in marks.items() if holds]
 
@@ -277,6 +280,7 @@ class HEF(System):
             choice = self._among(one, causes, self.labels, (), 1)
         else:
             choice = self._two_stages(one, causes, ranked)
+        choice = choice._replace(long=sum(len(split_words(text)) for text, _ in one.turns) > _LONG)
         self.tally.update(["choices", *choice.flags])
         return choice
 
@@ -346,7 +350,8 @@ class HEF(System):
     def read(self, items: Iterable[Item | str], batch_size: int = 16) -> Any:
         """The chosen emotion of each row, with the cause words as evidence.
 
-        It is a choice and no probability: its score is 1. The flags are `stage-2`, `fallback`, `parsed` and `empty`.
+        It is a choice and no probability: its score is 1. The flags are `stage-2`, `fallback`, `parsed`,
+        `empty`, and `long` where a model may have read a part of the context alone.
         """
         batch = self.collate(as_items(items))
         choices = [self._choose(one) for one in batch.inputs["contexts"]]
