@@ -137,12 +137,13 @@ class Once:
 
     @torch.no_grad()
     def _read(self, items: Sequence[Item], key: tuple[str, ...]) -> Timeline:
-        if isinstance(self._reader, TextClassifier):  # its readings need the tokens, which the head does not see
-            return self._reader.read(items)
         batch = self._reader.collate(items)
         if key not in self._encoded:
             self._encoded[key] = self._reader.encode(**batch.to(self._reader.device).inputs)
         outputs = self._reader.head(**self._encoded[key])
+        if isinstance(self._reader, TextClassifier):  # which word moved a reading is not asked here
+            shape = batch.inputs["content"].shape
+            outputs |= {f"{name}.tokens": torch.zeros(*shape, value.shape[1]) for name, value in outputs.items()}
         return self._reader.decode({name: value.cpu().numpy() for name, value in outputs.items()}, batch)
 
 
