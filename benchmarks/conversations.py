@@ -209,7 +209,7 @@ def costs(data: Path, folder: Path) -> Path:
             line[f"training s, {corpus}"] = float(f"{np.mean([c['seconds'] for c in each[1:]]):.0f}")
             line[f"epochs, {corpus}"] = ", ".join(str(c["epochs"]) for c in each)
         for size in SIZES:
-            line[f"turns/s, {size} dialogues"] = float(f"{turns / from_vectors(reader, items, size):.2g}")
+            line[f"turns/s, {size} at a time"] = float(f"{turns / from_vectors(reader, items, size):.2g}")
         line["turns/s, text"] = float(f"{turns / from_text(reader, items):.2g}")
         rows.append(line)
     draw(rows, PLOTS / "conversations-cost.png")
@@ -253,23 +253,27 @@ def from_text(reader: Any, items: Sequence[Item]) -> float:
 
 
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Seconds of training and turns a second, a bar for each system."""
+    """Seconds of training, and turns a second on a logarithmic scale."""
     canvas = Figure(figsize=(10, 1.7 + 0.45 * len(rows)), layout="constrained")
-    panels = canvas.subplots(1, 2, sharey=True)
-    shown = (
-        ({f"training s, {c}": c for c in PROTOCOLS}, "training, processor seconds a seed"),
-        ({f"turns/s, {n} dialogues": f"{n} at a time" for n in SIZES}, "turns a second, from vectors to scores"),
-    )
-    for axes, (columns, label) in zip(panels, shown, strict=True):
-        for i, (column, name) in enumerate(columns.items()):
-            places = np.arange(len(rows)) + 0.38 * (i - 0.5)
-            drawn = axes.barh(places, [row[column] for row in rows], 0.36, label=name)
-            axes.bar_label(drawn, fmt="{:,.0f}", padding=3, fontsize=8)
-        axes.set(xlabel=label, xscale="log", ylim=(len(rows) - 0.4, -0.6))
-        axes.margins(x=0.2)
+    left, right = canvas.subplots(1, 2, sharey=True)
+    for i, corpus in enumerate(PROTOCOLS):
+        places = np.arange(len(rows)) + 0.38 * (i - 0.5)
+        drawn = left.barh(places, [row[f"training s, {corpus}"] for row in rows], 0.36, label=corpus)
+        left.bar_label(drawn, fmt="{:,.0f}", padding=3, fontsize=8)
+    for i, size in enumerate(SIZES):
+        found = [row[f"turns/s, {size} at a time"] for row in rows]
+        right.plot(found, range(len(rows)), "os"[i], label=f"dialogues at a time: {size}")
+        for at, value in enumerate(found):
+            right.annotate(
+                f"{value:,.0f}", (value, at), (0, (7, -14)[i]), textcoords="offset points", ha="center", fontsize=8
+            )
+    left.set(xlabel="training, processor seconds a seed", ylim=(len(rows) - 0.4, -0.6))
+    left.set_yticks(range(len(rows)), list(SYSTEMS))
+    right.set(xlabel="turns a second, from vectors to scores", xscale="log")
+    for axes in (left, right):
+        axes.margins(x=0.15)
         axes.grid(axis="x", alpha=0.3)
         axes.legend(loc="lower right", fontsize=8)
-    panels[0].set_yticks(range(len(rows)), list(SYSTEMS))
     with writing(path, "wb") as out:
         canvas.savefig(out, format="png", dpi=150)
 
