@@ -170,6 +170,8 @@ def test_no_step_and_the_nearest_anchor_give_the_emotion_before() -> None:
     for label in LABELS:
         read = system.read([talk(("ann", "hello"), ("bob", "well"), ("ann", ""), feels=label, ann=ANN)])
         assert read[-1].labels == (label,)
+    sharp, flat = (tiny(readout="nearest", sharpness=s).logits([TALK])[EMOTIONS][-1] for s in (8, 1))
+    np.testing.assert_allclose(sharp, 8 * flat, rtol=1e-5)
     points = torch.randn(20, 3)
     mse = [[np.mean([(x - y) ** 2 for x, y in zip(p, a, strict=True)]) for a in ANCHORS] for p in points.tolist()]
     np.testing.assert_allclose(nearness(points), -np.array(mse), atol=1e-5)
@@ -216,7 +218,7 @@ def judged(dialogue: Dialogue, label: str, name: str = EMOTIONS) -> Dialogue:
     "changes",
     [
         {}, {"personality": False}, {"loss": "focal"}, {"loss": "focal", "focal": "peld-official"},
-        {"readout": "nearest"}, {"readout": "nearest", "loss": "squared"}, {"mode": "personality"},
+        {"readout": "nearest", "sharpness": 10}, {"readout": "nearest", "loss": "squared"}, {"mode": "personality"},
         {"mode": "utterances"},
     ],
     ids=str,

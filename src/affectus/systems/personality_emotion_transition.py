@@ -69,6 +69,8 @@ class PersonalityEmotionTransitionConfig(Config):
             `utterances`: neither. Modes 3, 2 and 1 of the public code.
         readout: `classifier`: dense layers on the emotion that was reached; `nearest`: the label whose anchor is
             nearest to it in mean squared error.
+        sharpness: Factor on the errors of `nearest`, whose negatives are the logits. A cross-entropy on them, which the
+            paper does not try, needs a large one to tell labels apart.
         loss: `squared` is the distance to the anchor of the gold label, for `nearest` alone.
         focal: Which weight the focal loss has: `standard`, (1 − p)² of the true label's probability (Lin et al. 2017,
             arXiv:1708.02002), or `peld-official`, see `official_focal`.
@@ -86,6 +88,7 @@ class PersonalityEmotionTransitionConfig(Config):
     width: Annotated[int, Field(ge=1)] = 768
     mode: Literal["transition", "personality", "utterances"] = "transition"
     readout: Literal["classifier", "nearest"] = "classifier"
+    sharpness: Annotated[float, Field(gt=0)] = 1.0
     loss: Literal["cross-entropy", "focal", "squared"] = "cross-entropy"
     focal: Literal["standard", "peld-official"] = "standard"
     personality: bool = True
@@ -421,8 +424,9 @@ class PersonalityEmotionTransition(System):
             return {self.target: found}
         step = found * self.adaptation(temperament(traits)) if self.config.personality else found
         vad = emotion + step
-        logits = self.classifier(self.spread(vad)) if self.config.readout == "classifier" else nearness(vad)
-        return {self.target: logits, "vad": vad}
+        if self.config.readout == "nearest":
+            return {self.target: self.config.sharpness * nearness(vad), "vad": vad}
+        return {self.target: self.classifier(self.spread(vad)), "vad": vad}
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """The loss that the configuration names, over turns that have gold and before which something was said.
