@@ -26,6 +26,7 @@ from affectus.nn.selective_scan import selective_scan
 from record import RESULTS, Record
 
 NAME = "selective-scan"
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZES = ((8, 128, 512, 16), (1, 1024, 512, 16))  # sequences, steps, channels, states
 BARS = {"forward": 6.0, "forward and backward": 4.0}
 NAMES = ("u", "delta", "a", "b", "c", "skip", "gate", "bias")
@@ -216,7 +217,8 @@ def draw(grown: list[dict[str, Any]]) -> None:
         axis.set(xscale="log", yscale="log", xlabel="steps", title=title)
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=7)
-    figure.savefig(RESULTS / f"{datetime.now(UTC).date().isoformat()}-{NAME}.png", dpi=110)
+    for path in (RESULTS / f"{datetime.now(UTC).date().isoformat()}-{NAME}.png", IMAGES / f"{NAME}.png"):
+        figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":

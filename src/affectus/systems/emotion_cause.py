@@ -140,9 +140,10 @@ class EmotionCause(System):
         self.emotion = nn.Sequential(drop, nn.Linear(2 * hidden, len(scale(self.target))))
         self.collate = EmotionCauseCollate(config)
 
-    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+    def forward(self, back: Tensor, same: Tensor, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor
+                ) -> dict[str, Tensor]:  # fmt: skip
         """Logits of the emotions (turns, k), and of the causes (turns, reach); arguments as in the collate."""
-        return self.head(**self.encode(**inputs))
+        return self.head(**self.encode(back, same, ids, valid, content, owner))
 
     def encode(self, back: Tensor, same: Tensor, ids: Tensor, valid: Tensor, content: Tensor, owner: Tensor
                ) -> dict[str, Tensor]:  # fmt: skip
