@@ -113,7 +113,9 @@ def test_a_model_that_goes_on_is_given_the_opening():
 
 def test_the_next_attempt_takes_the_next_opening():
     llm = ScriptedLLM([" you are worthless.", " feel heavy."], continues=True)
-    assert agent(llm).respond(SAD).text == "That must feel heavy."
+    reply = agent(llm).respond(SAD)
+    assert reply.text == "That must feel heavy."
+    assert reply.reasons[-1] == "so begin with: 'That must'"
 
 
 def test_nothing_is_generated_beyond_the_last_sentence():

@@ -157,6 +157,8 @@ class _Work:
         agent = self.agent
         for attempt in range(ATTEMPTS):
             messages = prompts[min(attempt, len(prompts) - 1)]
+            if 0 < attempt < len(prompts):
+                self.reasons.append(f"so begin with: {messages[-1].content!r}")
             heat = agent._temperature if attempt == 0 else max(agent._temperature, TEMPERATURE)
             seed = agent._seed + 1000 * attempt + len(self.dialogue.turns)
             try:
