@@ -30,7 +30,7 @@ def chat(
         Path | None,
         typer.Option("--log", help="JSON lines that the turns are added to; an earlier talk in it is taken up."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draws: the same talk gets the same replies.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
 ) -> None:
     """Talk with an agent that reads what you feel, and says why it answers as it does.
 

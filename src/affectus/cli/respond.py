@@ -22,7 +22,7 @@ def respond(
         list[str] | None,
         typer.Option("--map", help="THEIRS=OURS: a field of the file that is our speaker, text …; may be repeated."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draws: the same file gets the same replies.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
 ) -> None:
     """Answer the last turn of each conversation of a file.
 

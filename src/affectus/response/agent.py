@@ -43,7 +43,8 @@ class Agent:
         ear: Reads the other's feeling.
         chooser: Chooses the reply's feeling.
         temperature: Of the first attempt.
-        seed: Of the draws; the same dialogue gets the same reply.
+        seed: Of the draws. A talk that is held again from its beginning gets the same replies; what a model keeps of
+            other prompts may change last digits, and with them a close choice.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class LLM(Protocol):
         Args:
             messages: The chat so far.
             tokens: Most tokens of the answer.
-            seed: Of the draw; the same seed gives the same answer where the model runs here.
+            seed: Of the draw. The same calls in the same order give the same answers where the model runs here.
             temperature: 0 takes the likeliest token, more draws from the likeliest nine tenths.
             stop: Texts at which the answer ends; they are not given.
 
