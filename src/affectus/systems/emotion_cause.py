@@ -218,7 +218,8 @@ CARD = Card(
     paper="own system on the task of Poria et al. 2021, arXiv:2012.11820",
     licence="code Apache-2.0; weights as on the checkpoint's card",
     proof="own system",
-    limits="Names turns that people would name as a cause; it knows nothing of what really caused a feeling.",
+    limits="Names turns, not words, that people would name as a cause; it knows nothing of what really caused it. "
+    "On RECCON its positive F1 is 0.673; always naming the turn itself and the one before has 0.641.",
 )
 
 _DIALOGUES = (Target("dailydialog-7", "perceived"),)
