@@ -47,7 +47,7 @@ def head(w, h):
 def graph(w, h, tags, edges, heads=1):
     """Each pair's query and key are joined as the paper writes them."""
     table = w["marks.weight"] * np.sqrt(w["marks.weight"].shape[1])
-    values, out = linear(w.part("graph.value"), h), np.zeros_like(h)
+    values, out = linear(w.part("exchange.value"), h), np.zeros_like(h)
     for i in range(len(h)):
         logits = np.full(len(h), -1e18)
         for j in range(len(h)):
@@ -249,7 +249,7 @@ def test_a_planted_word_is_found_and_answers_are_learned() -> None:
 # -- official weights --------------------------------------------------------------------------------------------------
 _THEIRS = {
     "embedding.": "embedding.lut.", "marks.": "tag_rel_embedding.lut.", "correlated.": "emo_encoder.",
-    "graph.value.": "gcn_encoder.value_linear.", "of_word.": "word_linear.", "of_emotion.": "emotion_linear.",
+    "exchange.value.": "gcn_encoder.value_linear.", "of_word.": "word_linear.", "of_emotion.": "emotion_linear.",
     "correlation.": "cosine_linear.", "compress.": "w_word_embed.",
     "on_graph.attention.": "attention_layer2.", "on_graph.score.": "attention_v2.",
     "on_graph.hidden.": "hidden_layer2.", "on_graph.output.": "output_layer2.",

@@ -192,7 +192,7 @@ class ESCM(AnsweringReader):
         self.correlation = nn.Linear(labels, labels)
         self.compress = nn.Linear(width, config.compressed, bias=False)
         self.correlated = self.encoder_of(narrow, narrow)
-        self.graph = GraphAttention(narrow)
+        self.exchange = GraphAttention(narrow)
         self.on_graph, self.on_encoder = EmotionHead(narrow, labels), EmotionHead(width, labels)
         c = self.config
         target = c.targets[0]
@@ -239,7 +239,7 @@ class ESCM(AnsweringReader):
         root = self.config.mark_width**0.5
         table = self.marks.weight * root
         lengths = table.square().sum(1)[edges]
-        return self.graph(h, self.marks(tags) * root, lengths, (edges != NO_EDGE) & valid[:, None])
+        return self.exchange(h, self.marks(tags) * root, lengths, (edges != NO_EDGE) & valid[:, None])
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of each head and negative log-likelihood of a word of the answer, each of weight 1.
@@ -261,7 +261,7 @@ class ESCM(AnsweringReader):
 _NAMES = {
     "tag_rel_embedding.lut.": "marks.",
     "emo_encoder.": "correlated.",
-    "gcn_encoder.": "graph.",
+    "gcn_encoder.": "exchange.",
     "word_linear.": "of_word.",
     "emotion_linear.": "of_emotion.",
     "cosine_linear.": "correlation.",
