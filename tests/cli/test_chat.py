@@ -7,6 +7,7 @@ import json
 import pytest
 
 from affectus.backbones.llm import LLMError, ScriptedLLM
+from affectus.response.feeling import Chooser
 from affectus.response.reading import Ear
 
 KIND = "I'm sorry, you must miss him a lot."
@@ -36,6 +37,7 @@ def llm(monkeypatch):
     script = ScriptedLLM(KIND)
     monkeypatch.setattr("affectus.response.agent.open_llm", lambda name: script)
     monkeypatch.setattr("affectus.response.agent.Ear", lambda: Ear(Reader(), dialogue=None))
+    monkeypatch.setattr("affectus.response.agent.Chooser", lambda: Chooser(None))  # whatever lies in the cache
     return script
 
 
