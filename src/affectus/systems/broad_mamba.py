@@ -589,7 +589,8 @@ CARD = Card(
     paper="Shou et al. 2024, Broad Mamba, ECML PKDD 2025, arXiv:2404.17858",
     licence="code Apache-2.0; no code or weights were published",
     proof="equations",
-    limits="The paper's text was not at hand: the formulas of broad layer, fusion and loss are partly ours.",
+    limits="The paper's text was not at hand: the formulas of broad layer, fusion and loss are partly ours. That voice"
+    " or face tells more than text alone is not shown here on real recordings.",
     expected_failures={
         "check_onnx": "the scan over the turns of a dialogue is compiled for the processor, not a graph"
     },

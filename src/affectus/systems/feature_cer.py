@@ -637,7 +637,7 @@ CARD = Card(
     " Wild, ECCV workshops, arXiv:2407.12927",
     licence="code Apache-2.0; the official code has no licence, and no weights are passed on",
     proof="official code",
-    limits="Trained here on made-up clips alone; what it gives on real ones is not known.",
+    limits="Trained here on made-up clips alone: that several modalities tell more than one is not shown on real ones.",
     ablation={"fusion": "none"},
     ablated="The modalities are laid side by side and not fused.",
     task="affectus.testing.tasks.trusted_stream:trusted_stream",

@@ -209,8 +209,8 @@ CARD = Card(
     " Wild, ECCV workshops, arXiv:2407.12927",
     licence="code Apache-2.0; the official code has no licence; language models have terms of their own",
     proof="official code",
-    limits="What the text does not tell is not read. Trained here on made-up clips alone; what it gives on real ones is"
-    " not known.",
+    limits="What the text does not tell is not read. Trained here on made-up clips alone: that face and voice add"
+    " to the words is not shown on real ones.",
     ablation={"parts": ("words",)},
     ablated="Neither face nor voice is told.",
     task="affectus.testing.tasks.told_faces:told_faces",
