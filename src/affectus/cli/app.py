@@ -17,6 +17,7 @@ from affectus.cli import (
     convert,
     corpora,
     evaluate,
+    evaluate_replies,
     features,
     probe,
     protocols,
@@ -40,6 +41,7 @@ app.command("card")(catalogue.card)
 app.command("train")(train.train)
 app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
+app.command("evaluate-replies")(evaluate_replies.evaluate_replies)
 app.command("compare")(compare.compare)
 app.command("contrast")(contrast.contrast)
 app.command("protocols")(protocols.protocols)

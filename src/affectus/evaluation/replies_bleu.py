@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from affectus.errors import InputError, require
+from affectus.evaluation.weighted import Weighted
 
 TOKENISATIONS = ("13a", "none")
 
@@ -48,6 +51,32 @@ def bleu(replies: Sequence[str], references: Sequence[str], *, tokenise: str = "
     return Bleu(float(score.score), tuple(map(float, score.precisions)), str(metric.get_signature()))
 
 
+def bleu_of_draws(replies: Sequence[str], references: Sequence[str], n: int = 4) -> Weighted:
+    """`bleu` of words as 13a parts them, as a function of how often each reply was drawn.
+
+    A corpus BLEU is made of sums over replies (hits and sequences of each length, words of both sides), so that a
+    resample costs no new count.
+
+    Args:
+        replies: What was said.
+        references: What should have been, one each.
+        n: Longest word sequence.
+
+    Raises:
+        MissingDependency: If sacrebleu is not installed.
+    """
+    sacrebleu = require("sacrebleu", extra="chat", purpose="BLEU")
+    metric = sacrebleu.BLEU(lowercase=True, tokenize="13a", max_ngram_order=n, force=True)
+    scores = [metric.corpus_score([a], [[b]]) for a, b in zip(replies, references, strict=True)]
+    sums = np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in scores], np.int64)
+
+    def of(row: list[int]) -> float:
+        made = sacrebleu.BLEU.compute_bleu(row[:n], row[n:-2], *row[-2:], smooth_method="exp", max_ngram_order=n)
+        return float(made.score)
+
+    return lambda weights: np.array([of(row) for row in (weights.astype(np.int64) @ sums).tolist()])
+
+
 def distinct(replies: Sequence[str], n: int) -> float:
     """Dist-n: different sequences of n words per sequence, over all replies, times 100.
 
@@ -57,6 +86,35 @@ def distinct(replies: Sequence[str], n: int) -> float:
     Raises:
         MissingDependency: If nltk is not installed.
     """
-    words = require("nltk.tokenize", extra="chat", purpose="Dist-n").NLTKWordTokenizer()
-    found = [tuple(line[at : at + n]) for line in map(words.tokenize, replies) for at in range(len(line) - n + 1)]
+    found = [sequence for row in _sequences(replies, n) for sequence in row]
     return 100 * len(set(found)) / len(found) if found else 0.0
+
+
+def distinct_of_draws(replies: Sequence[str], n: int) -> Weighted:
+    """`distinct` as a function of how often each reply was drawn. Arguments and errors as there."""
+    from scipy.sparse import csr_array
+
+    rows = _sequences(replies, n)
+    number = {sequence: at for at, sequence in enumerate(dict.fromkeys(s for row in rows for s in row))}
+    lengths = np.array([len(row) for row in rows], float)
+    held = csr_array(
+        (
+            np.ones(int(lengths.sum()), np.int32),
+            [number[s] for row in rows for s in row],
+            np.cumsum([0, *map(len, rows)]),
+        ),
+        shape=(len(rows), len(number)),
+    )
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        different = np.diff((csr_array(weights) @ held).indptr)
+        every = weights @ lengths
+        return np.divide(100.0 * different, every, out=np.zeros(len(weights)), where=every > 0)
+
+    return of
+
+
+def _sequences(replies: Sequence[str], n: int) -> list[list[tuple[str, ...]]]:
+    """The sequences of n words of each reply."""
+    words = require("nltk.tokenize", extra="chat", purpose="Dist-n").NLTKWordTokenizer()
+    return [[tuple(line[at : at + n]) for at in range(len(line) - n + 1)] for line in map(words.tokenize, replies)]

@@ -8,10 +8,11 @@ from affectus.reply import Reply
 
 
 def record(reply: Reply) -> dict[str, Any]:
-    """Text, intended feeling, reasons, which part said what, and seconds."""
+    """Text, intended feeling and its scale, reasons, which part said what, and seconds."""
     return {
         "text": reply.text,
         "intended": reply.intended.top if reply.intended else None,
+        "scale": reply.intended.target if reply.intended else None,
         "reasons": list(reply.reasons),
         "by": dict(reply.by),
         "seconds": {part: round(value, 3) for part, value in reply.seconds.items()},

@@ -1,0 +1,46 @@
+"""`affectus evaluate-replies`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("nltk")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two systems' replies to three dialogues."""
+    said = {"a": ["I'm so happy for you!", "That is wonderful.", "Great news."], "b": ["No.", "Why is that?", "I see."]}
+    for name, texts in said.items():
+        rows = [
+            {"dialogue": str(i), "text": t, "intended": "joy", "scale": "goemotions-28", "by": {"text": "model"}}
+            for i, t in enumerate(texts)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [f"A={tmp_path / 'a.jsonl'}", f"B={tmp_path / 'b.jsonl'}"]
+
+
+def test_table_and_json(run, files, text_reader, tmp_path):
+    code, shown, error = run("evaluate-replies", *files, "--bootstrap", 100, "--out", tmp_path / "out")
+    assert code == 0, error
+    assert "3 dialogues" in shown
+    for word in ("Dist-1", "emotion found", "repetition", "unsafe", "p (Holm)", "100 resamples"):
+        assert word in shown
+    held = json.loads((tmp_path / "out" / "replies.json").read_text())
+    assert held["figures"]["values"]["emotion found"]["B"]["value"] == 0
+    assert held["figures"]["values"]["emotion found"]["A"]["value"] > 0
+
+
+@pytest.mark.parametrize(("word", "told"), [("a.jsonl", "is no file with a name"), ("A=", "is no file with a name")])
+def test_a_file_needs_a_name(run, word, told):
+    code, _, error = run("evaluate-replies", word)
+    assert code == 2
+    assert told in error
+
+
+def test_the_same_name_twice(run, files):
+    code, _, error = run("evaluate-replies", files[0], files[0])
+    assert code == 2
+    assert "a different name for each file" in error
