@@ -44,3 +44,51 @@ def test_the_same_name_twice(run, files):
     code, _, error = run("evaluate-replies", files[0], files[0])
     assert code == 2
     assert "a different name for each file" in error
+
+
+def test_a_sheet_and_its_votes(run, files, tmp_path):
+    talks = tmp_path / "talks.jsonl"
+    talks.write_text(
+        "".join(json.dumps({"dialogue": str(i), "speaker": "you", "text": "Hi."}) + "\n" for i in range(3))
+    )
+    code, shown, error = run("evaluate-replies", *files, "--sheet", tmp_path / "s", "--dialogues", talks)
+    assert code == 0, error
+    assert "3 pairs" in shown
+    key = json.loads((tmp_path / "s" / "key.json").read_text())
+    for judge in ("ann", "bob"):
+        votes = {str(n): {"empathy": "left", "relevance": "same", "fluency": "right"} for n in (1, 2, 3)}
+        held = {"sheet": key["sheet"], "judge": judge, "votes": votes}
+        (tmp_path / f"{judge}.json").write_text(json.dumps(held))
+    code, shown, error = run(
+        "evaluate-replies",
+        "--votes",
+        tmp_path / "ann.json",
+        tmp_path / "bob.json",
+        "--key",
+        tmp_path / "s" / "key.json",
+    )
+    assert code == 0, error
+    assert "ann: 9 of 9 votes" in shown
+    assert "bob: 9 of 9 votes" in shown
+    assert "50 % of the decided votes are for the left side" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "the names are missing"),
+        (("--votes", "a.json"), "no --key"),
+        (("--key", "none.json"), "no file of votes"),
+        (("A=a.jsonl", "B=b.jsonl", "--sheet", "s", "--out", "o"), "one at a time"),
+    ],
+)
+def test_what_is_missing_is_said(run, words, told):
+    code, _, error = run("evaluate-replies", *words)
+    assert code == 2
+    assert told in error
+
+
+def test_a_sheet_needs_the_talks(run, files, tmp_path):
+    code, _, error = run("evaluate-replies", *files, "--sheet", tmp_path / "s")
+    assert code == 2
+    assert "--dialogues" in error

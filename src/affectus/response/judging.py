@@ -22,6 +22,7 @@ from affectus.taxonomy import scale
 
 CHECKS = ("empty", "repetition", "leak", "unsafe", "form")  # the others need the turn, which these files don't hold
 _REPEATS, _UNSAFE = ("repetition",), ("leak", "unsafe", "form")
+_NONE_DRAWN = 0.02  # how likely a resample may be to draw no dialogue with an intended feeling
 _SHOWN = 3  # dialogues that an error names
 
 Replies = Mapping[str, Mapping[str, Any]]
@@ -103,12 +104,12 @@ def judge(
     first, *others = systems
     ids = list(systems[first])
     for name in others:
-        _same_dialogues(name, systems[name], first, systems[first])
+        same_dialogues(name, systems[name], first, systems[first])
     texts = {name: [rows[i]["text"] for i in ids] for name, rows in systems.items()}
     notes = []
     figures = []
     if references is not None:
-        _same_dialogues("the file of references", references, first, systems[first])
+        same_dialogues("the file of references", references, first, systems[first])
         wanted = [references[i]["text"] for i in ids]
         figures += _against(texts, wanted, encoder)
         notes.append(f"BLEU by sacrebleu, one reference: {bleu(texts[first], wanted).signature}")
@@ -165,7 +166,7 @@ def _agreement(
         title = "emotion found*"
         counts = ", ".join(f"{count} of {len(systems[name])} replies of {name}" for name, count in took_part.items())
         notes.append(f"* not independent: {reader.name} took part in making {counts}; --reader names one that did not")
-    if said.sum() < 2:
+    if (1 - said.mean()) ** len(said) > _NONE_DRAWN:
         notes.append(f"emotion found: not measured, {said.sum()} dialogues have an intended feeling in every file")
         return []
     notes.append(
@@ -191,7 +192,18 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
     return {**row, "dialogue": str(row["dialogue"])}
 
 
-def _same_dialogues(name: str, rows: Replies, other: str, wanted: Replies) -> None:
+def same_dialogues(name: str, rows: Replies, other: str, wanted: Replies) -> None:
+    """Check that two files are about the same dialogues.
+
+    Args:
+        name: What `rows` is called in the error.
+        rows: Dialogue → row.
+        other: What `wanted` is called.
+        wanted: Dialogue → row.
+
+    Raises:
+        InputError: If one has a dialogue that the other lacks; it counts and names them.
+    """
     missing, more = [i for i in wanted if i not in rows], [i for i in rows if i not in wanted]
     told = [f"{name} lacks {_several(missing)} that {other} has"] * bool(missing)
     told += [f"{name} has {_several(more)} that {other} lacks"] * bool(more)
