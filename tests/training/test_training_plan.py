@@ -18,8 +18,8 @@ from affectus.training.plan import plan
 from affectus.training.recipe import read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-# VADER has no weights, and hidden-anger makes its labels by its own rule from ratings of writer and readers.
-LEARNERS = [e.card.system for e in systems(modality="text") if e.card.system not in ("vader", "hidden-anger")]
+# VADER and HEF have no weights, and hidden-anger makes its labels by its own rule from ratings of writer and readers.
+LEARNERS = [e.card.system for e in systems(modality="text") if e.card.system not in ("vader", "hef", "hidden-anger")]
 COLUMNS = {"text": "t", "label": "y"}
 
 
