@@ -32,6 +32,7 @@ def test_it_is_the_definition() -> None:
     found = bleu(replies, references, tokenise="none")
     assert found.value == pytest.approx(by_definition(replies, [r.lower() for r in references]))
     assert len(found.precisions) == 4
+    assert found.hits == (12, 8, 5, 3)
 
 
 def test_tokenisations_differ_and_the_signature_says_which() -> None:

@@ -90,7 +90,8 @@ def test_a_given_feeling_is_kept():
 
 def test_the_reader_of_dialogues_counts_unless_it_abstains():
     words = FakeReader(reading("sadness"))
-    assert agent(hears=Ear(words, FakeReader(reading("joy", by="talk")))).respond(SAD).by["reading"] == "talk"
+    both = agent(hears=Ear(words, FakeReader(reading("joy", by="talk")))).respond(SAD).by
+    assert (both["reading"], both["words"]) == ("talk", "words")
     silent = FakeReader(reading("joy", by="talk", flags=("abstained:low-confidence",)))
     assert agent(hears=Ear(words, silent)).respond(SAD).by["reading"] == "words"
 

@@ -101,6 +101,13 @@ def test_rows_are_matched_by_dialogue_not_by_order():
     assert any("tiny:bert" in note and "no idf" in note for note in got.notes)
 
 
+def test_figures_that_smoothing_makes_are_named():
+    a, wanted = rows("what a joy", "so sorry"), rows("oh what a pity", "sorry")
+    notes = judge({"A": a}, Reader(), wanted, encoder="tiny:bert", resamples=20).notes
+    smoothed = [note[:6] for note in notes if "comes from smoothing" in note]
+    assert smoothed == ["BLEU-3", "BLEU-4"]
+
+
 def test_without_references_nothing_is_measured_by_them():
     titles = judge({"A": rows("a joy", "b joy")}, Reader(), resamples=20).figures.values
     assert list(titles) == ["Dist-1", "Dist-2", "emotion found", "repetition", "unsafe"]

@@ -112,11 +112,11 @@ def _print(found: Judged) -> None:
     table = Table(title=f"{found.dialogues:,} dialogues, in per cent", title_justify="left")
     compared = [text for name in others for text in (f"{name} − {first}", "p (Holm)")]
     for text in ("", *found.systems, *compared):
-        table.add_column(text, justify="right" if text else "left", overflow="fold")
+        table.add_column(text, justify="right" if text else "left", overflow="fold", no_wrap=not text)
     for title, values in found.figures.values.items():
-        cells = [f"{v.value:.1f} ({v.low:.1f}–{v.high:.1f})" for v in values.values()]
+        cells = [f"{v.value:.1f}\n({v.low:.1f}–{v.high:.1f})" for v in values.values()]
         for gap in found.figures.gaps[title].values():
-            cells += [f"{gap.value:+.1f} ({gap.low:+.1f} to {gap.high:+.1f})", f"{gap.p_holm:.3f}"]
+            cells += [f"{gap.value:+.1f}\n({gap.low:+.1f} to {gap.high:+.1f})", f"{gap.p_holm:.3f}"]
         table.add_row(title, *cells)
     console = Console()
     console.print(table)
@@ -129,16 +129,16 @@ def _print_votes(counted: Counted) -> None:
     from rich.table import Table
 
     first, second = counted.systems
-    table = Table(title="per cent of votes, the mean over pairs", title_justify="left")
-    for text in ("", first, second, "same", f"{second} − {first}", "p (Holm)", "votes", "Fleiss' kappa"):
-        table.add_column(text, justify="right" if text else "left", overflow="fold")
+    table = Table(title="per cent of votes, the mean over pairs; Fleiss' kappa", title_justify="left")
+    for text in ("", first, second, "same", f"{second} − {first}", "p (Holm)", "votes", "kappa"):
+        table.add_column(text, justify="right" if text else "left", overflow="fold", no_wrap=not text)
     for question, values in counted.figures.values.items():
         gap, kappa = counted.figures.gaps[question][second], counted.kappa[question]
         table.add_row(
             question,
-            *(f"{v.value:.1f} ({v.low:.1f}–{v.high:.1f})" for v in values.values()),
+            *(f"{v.value:.1f}\n({v.low:.1f}–{v.high:.1f})" for v in values.values()),
             f"{counted.same[question]:.1f}",
-            f"{gap.value:+.1f} ({gap.low:+.1f} to {gap.high:+.1f})",
+            f"{gap.value:+.1f}\n({gap.low:+.1f} to {gap.high:+.1f})",
             f"{gap.p_holm:.3f}",
             f"{counted.votes[question]:,}",
             "–" if kappa != kappa else f"{kappa:.2f}",

@@ -21,11 +21,13 @@ class Bleu:
         value: From 0 to 100.
         precisions: Of word sequences of 1 to n, in percent.
         signature: What sacrebleu says of its settings: figures with other signatures can't be compared.
+        hits: How many word sequences of 1 to n stand in their references; where none does, smoothing makes the value.
     """
 
     value: float
     precisions: tuple[float, ...]
     signature: str
+    hits: tuple[int, ...]
 
 
 def bleu(replies: Sequence[str], references: Sequence[str], *, tokenise: str = "13a", n: int = 4) -> Bleu:
@@ -48,7 +50,12 @@ def bleu(replies: Sequence[str], references: Sequence[str], *, tokenise: str = "
     sacrebleu = require("sacrebleu", extra="chat", purpose="BLEU")
     metric = sacrebleu.BLEU(lowercase=True, tokenize=tokenise, max_ngram_order=n, force=True)
     score = metric.corpus_score([*replies], [[*references]])
-    return Bleu(float(score.score), tuple(map(float, score.precisions)), str(metric.get_signature()))
+    return Bleu(
+        float(score.score),
+        tuple(map(float, score.precisions)),
+        str(metric.get_signature()),
+        tuple(map(int, score.counts)),
+    )
 
 
 def bleu_of_draws(replies: Sequence[str], references: Sequence[str], n: int = 4) -> Weighted:

@@ -114,6 +114,8 @@ class _Work:
         with self._timed("reading"):
             heard = self.agent._ear.hear(self.dialogue)
         self.by["reading"] = heard.by
+        if heard.affect is not None and heard.affect.by != heard.by:
+            self.by["words"] = str(heard.affect.by)
         finer = [label for label in heard.finer if heard.emotion not in (UNCLEAR, label)]
         self.reasons.append(f"they feel: {heard.emotion}" + (f" ({', '.join(finer)})" if finer else ""))
         if heard.causes:

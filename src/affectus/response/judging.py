@@ -112,7 +112,12 @@ def judge(
         same_dialogues("the file of references", references, first, systems[first])
         wanted = [references[i]["text"] for i in ids]
         figures += _against(texts, wanted, encoder)
-        notes.append(f"BLEU by sacrebleu, one reference: {bleu(texts[first], wanted).signature}")
+        scores = {name: bleu(row, wanted) for name, row in texts.items()}
+        notes.append(f"BLEU by sacrebleu, one reference: {scores[first].signature}")
+        notes += [
+            f"BLEU-{n} of {name} comes from smoothing: no {n} words in a row stand in a reference"
+            for name, score in scores.items() for n, hits in enumerate(score.hits, 1) if not hits
+        ]  # fmt: skip
         notes.append(f"BERTScore: F1 of the last layer's token states of {encoder}, no idf, no baseline")
     figures += [
         PairedFigure(f"Dist-{n}", {name: distinct_of_draws(row, n) for name, row in texts.items()}, centred=True)
