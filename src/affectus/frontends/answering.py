@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -97,7 +98,7 @@ class Understood(NamedTuple):
     memory: Tensor
 
 
-class AnsweringReader(System):
+class AnsweringReader(System, ABC):
     """Reads what the speaker feels and answers; a subclass gives `understand`, and its collate.
 
     Args:
@@ -165,9 +166,9 @@ class AnsweringReader(System):
         """Logits (b, k) in the order of the heads → in that of the scale."""
         return logits[:, self._order]
 
+    @abstractmethod
     def understand(self, **inputs: Tensor) -> Understood:
         """What is made of a context; the inputs are those of the collate, without the answer."""
-        raise NotImplementedError
 
     def answered(self, found: Understood, ids: Tensor, reply: Tensor | None) -> dict[str, Tensor]:
         """Outputs of `forward`: those of the context and, where an answer is known, how likely it is.
