@@ -12,7 +12,7 @@ from affectus.roles import EmotionModel
 from affectus.sample import Dialogue, Sample
 from affectus.systems.hef import HEF, NONE, FromReader, HEFConfig, cause_words, changed, parse_label, prompt
 from affectus.taxonomy import scale
-from affectus.testing.learning import descend, loss_of
+from affectus.testing.learning import built, descend, loss_of
 
 SCALE = "empathetic-dialogues-32"
 LABELS = scale(SCALE).labels
@@ -213,7 +213,7 @@ def test_a_planted_word_reaches_the_language_model() -> None:
             words.insert(int(rng.integers(7)), trigger)
     names = {"happy": "joyful", None: "content"}
     items = answered([" ".join(w) for _, w in rows], [names.get(t, t) for t, _ in rows], [None] * len(rows))
-    small = build("escm/tiny")
+    small = built("escm/tiny")
     descend(small.parameters(), lambda step: loss_of(small, items, step), steps=60, rate=1e-2)
     assert isinstance(small, EmotionModel)
     llm = scripted(lambda i, options: options[0], True)
