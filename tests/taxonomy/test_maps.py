@@ -88,6 +88,7 @@ def test_every_discrete_corpus_label_set_reaches_the_common_scale() -> None:
     wheels = {f"emotion-wheel-{number}" for number in range(1, 6)}
     no_emotions = {"hidden-2", "hidden-4", "overread-2", "strong-2", "intensity-4"}  # how two views of a text differ
     no_emotions |= {"esconv-strategies-8"}  # what somebody does
+    no_emotions |= {f"epitome-{name}" for name in ("emotional-reactions", "interpretations", "explorations")}
     reaching = {one.source for one in MAPS if one.target == "ekman-6+neutral"}
     discrete = {name for name in known_scales() if scale(name).kind != "level"}
     assert discrete - reaching == own_views | other_theories | wheels | no_emotions
