@@ -57,6 +57,21 @@ def test_kept_keys_change_nothing(tiny):
     assert warm[1] == pytest.approx(fresh.score(other, ["a", "bcd"]), abs=1e-4)
 
 
+def test_what_the_assistant_says_is_marked_with_its_end():
+    from affectus.backbones import tokenizer
+    from affectus.backbones.llm.prompt import Prompt
+
+    prompt = Prompt(tokenizer("tiny:llama"), "tiny:llama", 512)
+    chat = (*CHAT, Message("assistant", "Oh!"), Message("user", "Yes."), Message("assistant", "Ah"))
+    ids, said = prompt.learned(chat)
+    assert prompt.tokenizer.decode([i for i, mine in zip(ids, said, strict=True) if mine]) == "Oh!</s>Ah</s>"
+    assert ids[: len(prompt.tokens(CHAT))] == prompt.tokens(CHAT)
+    forgets = "{% for m in messages %}{{ m['content'] if loop.last else '' }}</s>{% endfor %}"
+    prompt.tokenizer.chat_template = forgets
+    with pytest.raises(CheckpointError, match="writes a turn otherwise"):
+        prompt.learned(chat)
+
+
 def test_only_what_is_new_is_computed(tiny, monkeypatch):
     list(tiny.generate(CHAT, tokens=1))
     fed, forward = [], tiny.model.forward

@@ -10,12 +10,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from affectus.affect import Affect
 from affectus.batch import Batch
 from affectus.errors import InputError
 from affectus.frontends.subwords import END, PAD, START, Subwords
 from affectus.frontends.tokens import gold_rows
 from affectus.sample import Dialogue, Item, Sample
-from affectus.taxonomy import Target
+from affectus.taxonomy import Target, known_maps, map_scores, scale
 
 Pairing = Literal["speaker-listener", "prompt-utterance"]
 SITUATION, SPEAKER, LISTENER = "situation", "speaker", "listener"
@@ -34,6 +35,45 @@ class Pair(NamedTuple):
 
     source: tuple[tuple[int, ...], ...]
     target: tuple[int, ...] = ()
+
+
+class Rehearsed(NamedTuple):
+    """A reply of a corpus, and a system's.
+
+    Args:
+        reference: What was answered, as the system reads it.
+        reply: What the system answers; empty if it was not asked to.
+        surprise: Sum of −ln p over the tokens of the reference, its end included.
+        tokens: Their number.
+    """
+
+    reference: str
+    reply: str
+    surprise: float
+    tokens: int
+
+
+def label_meant(intended: Affect, name: str) -> int:
+    """Place of the label that an affect is read as on a scale of kind one-of.
+
+    Args:
+        intended: On that scale, or on one with a map to it.
+        name: Of the scale.
+
+    Raises:
+        InputError: If no map leads there, or nothing is said on it.
+    """
+    routes = [name, *(known.source for known in known_maps() if known.target == name)]
+    found = next((route for route in routes if route in intended.scores), None)
+    if found is None:
+        raise InputError(
+            f"the intended affect is on {', '.join(intended.scores) or 'no scale'}", allowed=", ".join(routes)
+        )
+    row = [[intended.scores[found].get(label, np.nan) for label in scale(found).labels]]
+    scores = map_scores(np.array(row, np.float32), found, name)[0]
+    if np.isnan(scores).all():
+        raise InputError(f"the intended affect has no opinion on {name!r}", allowed=", ".join(scale(name).labels))
+    return int(np.nanargmax(scores))
 
 
 def stretches(turns: Sequence[Sample]) -> list[tuple[int, ...]]:

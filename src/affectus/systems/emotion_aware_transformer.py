@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -26,8 +26,8 @@ from affectus.affect import Affect
 from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config
-from affectus.errors import CheckpointError, ConfigError, InputError, check_option
-from affectus.frontends.replies import Pairing, ReplyCollate, SaidCollate
+from affectus.errors import CheckpointError, ConfigError, check_option
+from affectus.frontends.replies import Pairing, Rehearsed, ReplyCollate, SaidCollate, label_meant
 from affectus.frontends.subwords import BYTES, END, PAD, START, Subwords, learn
 from affectus.nn.attention import Attention
 from affectus.nn.generation import Decoding, generate
@@ -37,7 +37,7 @@ from affectus.readout import read_out
 from affectus.reply import Reply
 from affectus.sample import Dialogue, Item, as_items, conversations, flatten
 from affectus.system import System
-from affectus.taxonomy import Target, known_maps, map_scores, scale
+from affectus.taxonomy import Target, scale
 from affectus.timeline import Timeline
 
 GROUPS = Target("empathetic-dialogues-8", "felt")
@@ -129,22 +129,6 @@ class EmotionAwareTransformerConfig(Config):
             )
         for name in self.compat:
             check_option("compat", name, QUIRKS)
-
-
-class Rehearsed(NamedTuple):
-    """A reply of a corpus, and the system's.
-
-    Args:
-        reference: What was answered, in small letters.
-        reply: What the system answers; empty if it was not asked to.
-        surprise: Sum of −ln p over the tokens of the reference, its end included.
-        tokens: Their number.
-    """
-
-    reference: str
-    reply: str
-    surprise: float
-    tokens: int
 
 
 class EmotionDetector(System):
@@ -352,7 +336,7 @@ class EmotionAwareTransformer(System):
         began = time.perf_counter()
         batch = self.collate.ask(dialogue)
         if intended is not None:
-            batch.inputs["emotion"][:] = self._number(intended)
+            batch.inputs["emotion"][:] = label_meant(intended, self.target)
         emotion: Emotion = "detected" if intended is None else "gold"
         [text], [number], [share] = self._replies(batch, how or self.config.decoding, emotion)
         label, [row] = scale(self.target).labels[number], batch.inputs["answered"]
@@ -388,21 +372,6 @@ class EmotionAwareTransformer(System):
             for tokens, row, reply in zip(batch.targets["tokens"], nll, said, strict=True):
                 reference = self.detector.subwords.decode(tokens.tolist())
                 yield Rehearsed(reference, reply, float(row.sum()), int((tokens != PAD).sum()))
-
-    def _number(self, intended: Affect) -> int:
-        """The label that an affect is read as."""
-        of = scale(self.target)
-        routes = [self.target, *(m.source for m in known_maps() if m.target == self.target)]
-        found = next((name for name in routes if name in intended.scores), None)
-        if found is None:
-            raise InputError(
-                f"the intended affect is on {', '.join(intended.scores) or 'no scale'}", allowed=", ".join(routes)
-            )
-        row = [[intended.scores[found].get(label, np.nan) for label in scale(found).labels]]
-        scores = map_scores(np.array(row, np.float32), found, of.name)[0]
-        if np.isnan(scores).all():
-            raise InputError(f"the intended affect has no opinion on {of.name!r}", allowed=", ".join(of.labels))
-        return int(np.nanargmax(scores))
 
     def _inputs(self, batch: Batch, emotion: Emotion) -> dict[str, Tensor]:
         inputs = batch.to(self.device).inputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,8 @@ def open_llm(ref: str | Path = "smollm2", *, runtime: Literal["auto", "llama.cpp
     Args:
         ref: `smollm2` is the embedded model; `http://…` or `https://…` a server that speaks OpenAI's protocol, with
             the model's name behind a `#`; `hf:ORG/NAME` or `ORG/NAME` a repository of the hub; else an `asset:`, a
-            `tiny:` network or a folder.
+            `tiny:` network or a folder: of a model in safetensors, or of a checkpoint that `affectus train` made of
+            one, for example of adapters.
         runtime: What runs the embedded model: llama.cpp is several times faster, transformers can be trained. `auto`
             takes llama.cpp where it is installed.
 
@@ -42,9 +44,23 @@ def open_llm(ref: str | Path = "smollm2", *, runtime: Literal["auto", "llama.cpp
         return LlamaCppLLM(assets.path(where.removeprefix("asset:"), "gguf"), where, name)
     from affectus.backbones.llm.local import TransformersLLM
 
-    if ":" not in where and where.count("/") == 1 and not Path(where).expanduser().exists():
+    folder = Path(where).expanduser()
+    if _ours(folder):
+        from affectus.backbones.llm.tuned import tuned_llm
+
+        return tuned_llm(folder, name)
+    if ":" not in where and where.count("/") == 1 and not folder.exists():
         where = f"hf:{where}"
     return TransformersLLM(where, name)
+
+
+def _ours(folder: Path) -> bool:
+    """Whether a folder is a checkpoint of ours; models of transformers have a `config.json` without `system`."""
+    try:
+        row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(row, dict) and "system" in row and "config" in row
 
 
 def _installed() -> bool:

@@ -52,12 +52,38 @@ class Prompt:
 
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """The prompt's tokens, however many."""
+        return self._written(messages, going_on=bool(messages) and messages[-1].role == "assistant")
+
+    def learned(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+        """The tokens of a whole chat, and which of them the assistant says: its words and the mark that ends them.
+
+        Raises:
+            CheckpointError: If the template writes earlier turns otherwise when later ones follow.
+        """
+        ids = self._written(messages, going_on=False, asking=False)
+        said = [False] * len(ids)
+        for at, message in enumerate(messages):
+            if message.role == "assistant":
+                start, spoken = len(self.tokens(messages[:at])), self.tokens(messages[: at + 1])
+                if ids[: len(spoken)] != spoken or len(ids) == len(spoken):
+                    raise CheckpointError(
+                        f"the chat template of {self.name!r} writes a turn otherwise when another follows, so that "
+                        "it is not known which tokens are the answer's",
+                        remedy="choose a model with a plain template, for example one in ChatML",
+                    )
+                said[start : len(spoken) + 1] = [True] * (len(spoken) + 1 - start)
+        return ids, said
+
+    def _written(self, messages: Sequence[Message], *, going_on: bool, asking: bool = True) -> list[int]:
         if not messages:
             raise InputError("there is no message", allowed="at least one")
-        going_on = messages[-1].role == "assistant"
         rows = [{"role": message.role, "content": self._harmless(message.content)} for message in messages]
         ids = self.tokenizer.apply_chat_template(
-            rows, tokenize=True, return_dict=False, add_generation_prompt=not going_on, continue_final_message=going_on
+            rows,
+            tokenize=True,
+            return_dict=False,
+            add_generation_prompt=asking and not going_on,
+            continue_final_message=going_on,
         )
         return list(ids)
 
