@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+QUESTIONS := 'How does person-2 feel, and when does it change?' 'What would you say to them when they are sad?'
+
 .PHONY: demo test test-slow test-data lint docs wheel wheel-test format clean help
 
 help: ## show the targets
@@ -21,8 +23,20 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.core
 	$(PIP) -e '.[train,ja,voice-out,dev]'
 	@touch $@
 
-demo: $(VENV)/.core ## set up, analyse examples/, print a table, say where the report is
+# What the talk of the demo needs beyond the analysis: a language model and what runs it.
+$(VENV)/.chat: pyproject.toml constraints.txt | $(VENV)/.core
+	$(PIP) -e '.[chat]'
+	$(BIN)/affectus assets fetch chat
+	@touch $@
+
+demo: $(VENV)/.core ## set up, analyse examples/, print a table, say where the report is, talk about one of the files
 	$(BIN)/affectus analyze examples --out results/demo --formats parquet,csv,jsonl,eaf,textgrid,vtt
+	@if $(MAKE) --no-print-directory $(VENV)/.chat; then \
+		printf '%s\n' $(QUESTIONS) | $(BIN)/affectus chat --about results/demo --source call.flac --show-reasons; \
+	else \
+		echo "No talk about the files: what it needs could not be fetched (see above). All else is done; to try again:"; \
+		echo "  make $(VENV)/.chat && $(BIN)/affectus chat --about results/demo --source call.flac"; \
+	fi
 
 test: $(VENV)/.dev ## set up and pass the unit tests
 	$(BIN)/python -m pytest

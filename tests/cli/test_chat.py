@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from affectus.backbones.llm import LLMError, ScriptedLLM
@@ -94,6 +95,61 @@ def test_broken_personas(run, llm, tmp_path, persona, message):
     assert code == 2
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.fixture
+def results(tmp_path):
+    """What `analyze` writes: two turns of Ann in a chat, one of them sad."""
+    from affectus.sample import Span
+    from affectus.taxonomy import scale
+    from affectus.timeline import Timeline
+
+    labels = scale("ekman-6+neutral").labels
+    scores = np.eye(len(labels), dtype=np.float32)[[labels.index("neutral"), labels.index("sadness")]]
+    spans = [Span("chat.jsonl", "Ann", at, 60.0 * at, None) for at in range(2)]
+    made = Timeline.build(
+        spans, {"ekman-6+neutral": scores}, perspective="perceived", by="words", modality="text",
+        text=["Hello.", "My dog died."],
+    )  # fmt: skip
+    folder = tmp_path / "results"
+    folder.mkdir()
+    made.set_scores(scale("ekman-6+neutral"), scores, labels=[["neutral"], ["sadness"]]).save(
+        folder / "timeline.parquet"
+    )
+    return folder
+
+
+def test_a_talk_about_an_analysed_file(run, llm, results, tmp_path):
+    log = tmp_path / "talk.jsonl"
+    typed = lines("How does Ann feel?", "What would you say to her?")
+    code, shown, error = run("chat", "--about", results, "--log", log, "--show-reasons", text=typed)
+    assert code == 0, error
+    assert "Robin was told what was read of chat.jsonl: Ann." in shown
+    assert "Robin: What Ann shows: neutral at 0:00 and sadness at 1:00. The largest change is from" in shown
+    assert f"Robin: To Ann at 1:00 I would say: {KIND}" in shown
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [row["by"]["text"] for row in rows[1::2]] == ["rule:readings", "scripted"]
+
+
+def test_a_talk_about_a_file_that_is_read_now(run, llm, text_reader, tmp_path):
+    (tmp_path / "note.txt").write_text("I am so happy today, thank you!")
+    code, shown, error = run(
+        "chat", "--about", tmp_path / "note.txt", text=lines("How does the writer of the text feel?")
+    )
+    assert code == 0, error
+    assert "Robin: the text shows one thing only:" in shown
+
+
+def test_what_a_talk_is_about_must_be_there(run, llm, results, tmp_path):
+    for words, message in (
+        (["--about", tmp_path / "none.parquet"], "none.parquet"),
+        (["--about", tmp_path], "timeline.parquet"),
+        (["--source", "chat.jsonl"], "without --about"),
+        (["--about", results, "--source", "chat.json"], "chat.jsonl"),
+    ):
+        code, _, error = run("chat", *words, text=lines("How do they feel?"))
+        assert code == 2, words
+        assert message in error
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from affectus.reply import Reply
+    from affectus.response import Account
 
 YOU = "you"
 QUIT = ("/quit", "/exit")
@@ -30,6 +31,11 @@ def chat(
         Path | None,
         typer.Option("--log", help="JSON lines that the turns are added to; an earlier talk in it is taken up."),
     ] = None,
+    about: Annotated[
+        Path | None,
+        typer.Option("--about", help="A file, or what analyze wrote (folder or .parquet): ask what was read of it."),
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Which of several files --about is about.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
 ) -> None:
     """Talk with an agent that reads what you feel, and says why it answers as it does.
@@ -37,7 +43,7 @@ def chat(
     Turns come from standard input, one a line; /quit or the end of the input ends the talk.
     """
     from affectus.errors import InputError
-    from affectus.response import Agent, ConversationLog, load_character, record
+    from affectus.response import Agent, ConversationLog, Guide, load_character, record
     from affectus.response.reading import turn
     from affectus.sample import Dialogue
 
@@ -47,17 +53,23 @@ def chat(
     kept = ConversationLog(log) if log else None
     if kept and kept.unreadable:
         typer.echo(f"{kept.unreadable} lines of {log} can't be read; they stay there and are left out", err=True)
+    if source and about is None:
+        raise InputError(f"--source is {source!r} without --about", remedy="name what was analysed: --about PATH")
+    account = _account(about, source) if about else None
     agent = Agent(llm, character, seed=seed)
+    talker = Guide(agent, account) if account else agent
     turns = [turn(row["text"], row["speaker"], at) for at, row in enumerate(kept.rows if kept else ())]
     typer.echo(
         f"{character.name} is a program ({agent.llm.name}): not a person, no doctor. {QUIT[0]} ends the talk."
         + (f" {len(turns)} turns are taken up from {log}." if turns else "")
     )
+    if account:
+        typer.echo(f"{character.name} was told what was read of {account}.")
     for text in _lines():
         turns.append(turn(text, YOU, len(turns)))
         if kept:
             kept.add(YOU, text)
-        reply = agent.respond(Dialogue(tuple(turns), id="chat"))
+        reply = talker.respond(Dialogue(tuple(turns), id="chat"))
         turns.append(turn(reply.text, character.name, len(turns)))
         if kept:
             row: dict[str, Any] = record(reply)
@@ -65,6 +77,20 @@ def chat(
         typer.echo(f"{character.name}: {reply.text}")
         if show_reasons:
             _explain(reply)
+
+
+def _account(about: Path, source: str | None) -> Account:
+    """What was read of a file: taken from results, or read now."""
+    from affectus.response import Account
+    from affectus.timeline import Timeline
+
+    results = about / "timeline.parquet" if about.is_dir() else about
+    if results.suffix == ".parquet":
+        return Account(Timeline.load(results), source)
+    from affectus import analyze, progress
+
+    with progress.shown():
+        return Account(analyze(about), source)
 
 
 def _lines() -> Iterator[str]:

@@ -62,12 +62,13 @@ class Agent:
         self._ear, self._chooser, self._intents = ear or Ear(), chooser or Chooser(), Intents(self.llm)
         self._temperature, self._seed = temperature, seed
 
-    def respond(self, dialogue: Dialogue, intended: Affect | None = None) -> Reply:
+    def respond(self, dialogue: Dialogue, intended: Affect | None = None, heard: Heard | None = None) -> Reply:
         """The next turn of the character.
 
         Args:
             dialogue: Turns in order; those whose track is the character's name are its own.
             intended: Feeling to show instead of a chosen one.
+            heard: What was read of the last turn, where that is known already.
 
         Raises:
             InputError: If no turn has words, or the last one is the character's own.
@@ -79,14 +80,14 @@ class Agent:
             raise InputError(
                 f"the last turn is {self.character.name}'s own", remedy="give the turn that is to be answered"
             )
-        return _Work(self, Dialogue(tuple(turns), dialogue.persona, dialogue.id), intended).reply()
+        return _Work(self, Dialogue(tuple(turns), dialogue.persona, dialogue.id), intended, heard).reply()
 
 
 class _Work:
     """One reply in the making."""
 
-    def __init__(self, agent: Agent, dialogue: Dialogue, intended: Affect | None) -> None:
-        self.agent, self.dialogue, self.intended = agent, dialogue, intended
+    def __init__(self, agent: Agent, dialogue: Dialogue, intended: Affect | None, heard: Heard | None) -> None:
+        self.agent, self.dialogue, self.intended, self.heard = agent, dialogue, intended, heard
         self.begun = time.perf_counter()
         self.reasons: list[str] = []
         self.by: dict[str, str] = {}
@@ -112,7 +113,7 @@ class _Work:
             self.reasons.append("language: not English, so the feeling was not read")
             return Heard(UNCLEAR)
         with self._timed("reading"):
-            heard = self.agent._ear.hear(self.dialogue)
+            heard = self.heard or self.agent._ear.hear(self.dialogue)
         self.by["reading"] = heard.by
         if heard.affect is not None and heard.affect.by != heard.by:
             self.by["words"] = str(heard.affect.by)

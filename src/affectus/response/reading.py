@@ -57,7 +57,7 @@ class Ear:
         inside = self._inside(dialogue)
         if inside is not None and (found := _emotion(inside)) != UNCLEAR:
             emotion, by = found, str(inside.by)
-        return Heard(emotion, row.labels, _causes(row) if emotion not in ("neutral", UNCLEAR) else (), by, row)
+        return Heard(emotion, row.labels, causes(row) if emotion not in ("neutral", UNCLEAR) else (), by, row)
 
     def _inside(self, dialogue: Dialogue) -> Affect | None:
         named = isinstance(self._dialogue, str)
@@ -72,6 +72,16 @@ class Ear:
         if slot not in self._loaded:
             self._loaded[slot] = load(reader) if isinstance(reader, str) else reader
         return self._loaded[slot]
+
+
+def heard(row: Affect, words: tuple[str, ...] = ()) -> Heard:
+    """What a reading that was made before says.
+
+    Args:
+        row: The reading.
+        words: That speak for it.
+    """
+    return Heard(_emotion(row), row.labels, words, str(row.by), row)
 
 
 def _emotion(row: Affect) -> str:
@@ -90,7 +100,7 @@ def _emotion(row: Affect) -> str:
     return max(known, key=known.__getitem__) if known else UNCLEAR
 
 
-def _causes(row: Affect) -> tuple[str, ...]:
+def causes(row: Affect) -> tuple[str, ...]:
     """Up to three words that speak for the reading, without words that say nothing by themselves."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
