@@ -10,10 +10,10 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from affectus.backbones.adapt import Backbone, taking_part
-from affectus.backbones.refs import resolve
+from affectus.backbones.refs import Reference, resolve
 from affectus.errors import CheckpointError, MissingDependency, check_option
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,8 @@ def text_encoder(ref: str | Path | Backbone, *, dtype: str = "float32") -> Any:
     """A text encoder (`transformers.AutoModel`) in evaluation mode.
 
     Args:
-        ref: What `resolve` understands; `hf:` references may be downloaded, unless `HF_HUB_OFFLINE` is set. A
-            `Backbone` also says how it takes part in training.
+        ref: What `resolve` understands; `hf:` references may be downloaded, unless `HF_HUB_OFFLINE` is set. A GGUF file
+            is converted the first time. A `Backbone` also says how it takes part in training.
         dtype: `"float32"`, or `"stored"` to keep half precision where this processor has units for it.
 
     Raises:
@@ -50,8 +50,9 @@ def tokenizer(ref: str | Path | Backbone) -> Any:
         return tiny.tokenizer(found.location)
     from transformers import AutoTokenizer
 
+    place = _place(found, "tokenizer")
     with _explained(found.name):
-        return AutoTokenizer.from_pretrained(found.location, local_files_only=found.local)
+        return AutoTokenizer.from_pretrained(place, local_files_only=found.local)
 
 
 def file(ref: str | Path, name: str) -> Path | None:
@@ -65,9 +66,10 @@ def file(ref: str | Path, name: str) -> Path | None:
         return None
     from transformers.utils import cached_file
 
+    place = _place(found, "tokenizer")
     with _explained(found.name):
         options = {"local_files_only": found.local, "_raise_exceptions_for_missing_entries": False}
-        at = cached_file(found.location, name, **options)
+        at = cached_file(place, name, **options)
     return Path(at) if at is not None else None
 
 
@@ -90,10 +92,11 @@ def pretrained(auto: str, ref: str | Path | Backbone, *, dtype: str = "float32")
         from affectus.backbones import tiny
 
         return tiny.model(found.location)
+    place = _place(found, "model")
     with _explained(found.name), _quiet():
-        config = transformers.AutoConfig.from_pretrained(found.location, local_files_only=found.local)
+        config = transformers.AutoConfig.from_pretrained(place, local_files_only=found.local)
         model = getattr(transformers, auto).from_pretrained(
-            found.location,
+            place,
             config=config,
             dtype=_precision(found.name, getattr(config, "dtype", None), dtype),
             local_files_only=found.local,
@@ -102,6 +105,16 @@ def pretrained(auto: str, ref: str | Path | Backbone, *, dtype: str = "float32")
     if not isinstance(model, torch.nn.Module):
         raise CheckpointError(f"{found.name!r} gave no torch module")
     return model.eval()
+
+
+def _place(found: Reference, part: Literal["model", "tokenizer"]) -> str:
+    """What transformers is given: folder or hub id; a GGUF file is made a folder."""
+    if found.scheme != "gguf":
+        return found.location
+    from affectus.backbones.gguf import unpacked
+
+    with _quiet():
+        return str(unpacked(Path(found.location), part))
 
 
 def half_units(capabilities: Mapping[str, object] | None = None) -> frozenset[str]:

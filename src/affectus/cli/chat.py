@@ -22,7 +22,7 @@ def chat(
         str, typer.Option("--persona", metavar="FILE", help="YAML with name, Big Five, style, limits; or friendly.")
     ] = "friendly",
     llm: Annotated[
-        str, typer.Option("--llm", help="smollm2, a hub id, a folder, or a server's URL (http://HOST:PORT/v1#MODEL).")
+        str, typer.Option("--llm", help="smollm2, a hub id, a folder, a GGUF file, or a server's URL (…/v1#MODEL).")
     ] = "smollm2",
     show_reasons: Annotated[
         bool, typer.Option("--show-reasons", help="Print why each reply is what it is, and who said what.")

@@ -16,7 +16,7 @@ def respond(
         str, typer.Option("--persona", metavar="FILE", help="YAML with name, Big Five, style, limits; or friendly.")
     ] = "friendly",
     llm: Annotated[
-        str, typer.Option("--llm", help="smollm2, a hub id, a folder, or a server's URL (http://HOST:PORT/v1#MODEL).")
+        str, typer.Option("--llm", help="smollm2, a hub id, a folder, a GGUF file, or a server's URL (…/v1#MODEL).")
     ] = "smollm2",
     rename: Annotated[
         list[str] | None,

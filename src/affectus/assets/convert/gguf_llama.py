@@ -1,4 +1,4 @@
-"""A quantised GGUF language model → a safetensors folder for `transformers`.
+"""A GGUF language model → a safetensors folder for `transformers`.
 
 The folder loads many times faster than the GGUF file and can be fine-tuned.
 """
@@ -13,19 +13,37 @@ VERSION = 1
 
 def convert(raw: Path, out: Path) -> None:
     """Fill `out/hf` (float16 safetensors, tokenizer) and keep the GGUF file beside it."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     (path,) = raw.glob("*.gguf")
-    tokenizer = AutoTokenizer.from_pretrained(raw, gguf_file=path.name, local_files_only=True)
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        raw, gguf_file=path.name, dtype=torch.float32, local_files_only=True
+    model(path, out / "hf", half=True)
+    tokenizer(path, out / "hf")
+    path.rename(out / path.name)
+
+
+def tokenizer(path: Path, out: Path) -> None:
+    """Write the tokenizer, with its chat template if it has one."""
+    from transformers import AutoTokenizer
+
+    made = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
+    made.save_pretrained(out)
+
+
+def model(path: Path, out: Path, *, half: bool) -> None:
+    """Write the weights, taken out of their quantisation, and the configuration.
+
+    Args:
+        path: GGUF file.
+        out: Folder.
+        half: Whether in float16, else in float32.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    made: Any = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32, local_files_only=True
     )
     # The weights are plain numbers by now; these marks of their origin would forbid saving.
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.hf_quantizer = None
-    model.is_quantized = False
-    model.to(torch.float16).save_pretrained(out / "hf")
-    tokenizer.save_pretrained(out / "hf")
-    path.rename(out / path.name)
+    if hasattr(made.config, "quantization_config"):
+        del made.config.quantization_config
+    made.hf_quantizer = None
+    made.is_quantized = False
+    made.to(torch.float16 if half else torch.float32).save_pretrained(out)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from affectus import assets
+from affectus.backbones.gguf import SUFFIX
 from affectus.backbones.llm.base import LLM
 from affectus.errors import check_option
 
@@ -21,10 +22,10 @@ def open_llm(ref: str | Path = "smollm2", *, runtime: Literal["auto", "llama.cpp
     Args:
         ref: `smollm2` is the embedded model; `http://…` or `https://…` a server that speaks OpenAI's protocol, with
             the model's name behind a `#`; `hf:ORG/NAME` or `ORG/NAME` a repository of the hub; else an `asset:`, a
-            `tiny:` network or a folder: of a model in safetensors, or of a checkpoint that `affectus train` made of
-            one, for example of adapters.
-        runtime: What runs the embedded model: llama.cpp is several times faster, transformers can be trained. `auto`
-            takes llama.cpp where it is installed.
+            `tiny:` network, a GGUF file or a folder: of a model in safetensors, or of a checkpoint that `affectus
+            train` made of one, for example of adapters.
+        runtime: What runs the embedded model and GGUF files: llama.cpp is several times faster, transformers can be
+            trained. `auto` takes llama.cpp where it is installed.
 
     Raises:
         AssetError: If the embedded model has not been fetched.
@@ -38,10 +39,11 @@ def open_llm(ref: str | Path = "smollm2", *, runtime: Literal["auto", "llama.cpp
 
         return ServedLLM(name)
     where = EMBEDDED.get(name, name)
-    if where in EMBEDDED.values() and (runtime == "llama.cpp" or (runtime == "auto" and _installed())):
+    weights = _gguf(where)
+    if weights is not None and (runtime == "llama.cpp" or (runtime == "auto" and _installed())):
         from affectus.backbones.llm.llama_cpp import LlamaCppLLM
 
-        return LlamaCppLLM(assets.path(where.removeprefix("asset:"), "gguf"), where, name)
+        return LlamaCppLLM(weights, where, name)
     from affectus.backbones.llm.local import TransformersLLM
 
     folder = Path(where).expanduser()
@@ -49,9 +51,17 @@ def open_llm(ref: str | Path = "smollm2", *, runtime: Literal["auto", "llama.cpp
         from affectus.backbones.llm.tuned import tuned_llm
 
         return tuned_llm(folder, name)
-    if ":" not in where and where.count("/") == 1 and not folder.exists():
+    if ":" not in where and where.count("/") == 1 and not folder.exists() and folder.suffix.lower() != SUFFIX:
         where = f"hf:{where}"
     return TransformersLLM(where, name)
+
+
+def _gguf(where: str) -> Path | None:
+    """The GGUF file that a reference means, if it means one."""
+    if where in EMBEDDED.values():
+        return assets.path(where.removeprefix("asset:"), "gguf")
+    path = Path(where).expanduser()
+    return path if path.suffix.lower() == SUFFIX and path.is_file() else None
 
 
 def _ours(folder: Path) -> bool:
