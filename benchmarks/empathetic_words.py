@@ -1,9 +1,10 @@
 """Word vectors for `escm` and `cem`: the vocabulary of a corpus, with GloVe or what stands in for it.
 
-    python benchmarks/empathetic_words.py --data DATA/empathetic-dialogues --out words.npy [--vectors glove.6B.300d.txt]
+    python benchmarks/empathetic_words.py --data DATA/empathetic-dialogues --out words.npy
+        [--corpus empathetic-dialogues] [--vectors glove.6B.300d.txt]
 
 Without `--vectors` a word has the principal components of MiniLM's input embeddings, the mean over its pieces. Words
-that occur twice or more in the contexts and answers of the split are taken.
+that occur twice or more in the contexts and answers of the training split are taken.
 """
 
 import argparse
@@ -23,13 +24,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--split", default="dev")
+    parser.add_argument("--corpus", default="empathetic-dialogues-small", help="a corpus of the same files")
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--width", type=int, default=300)
     asked = parser.parse_args()
-    loaded = load_corpus("empathetic-dialogues", asked.data)
+    loaded = load_corpus(asked.corpus, asked.data)
     seen: Counter[str] = Counter()
-    for one in spoken(loaded[asked.split]):
+    for one in spoken(loaded["train"]):
         for text in (*(text for text, _ in one.turns), one.reply or ""):
             seen.update(split_words(text))
     words = {word for word, count in seen.items() if count >= TWICE}

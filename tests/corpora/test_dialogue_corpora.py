@@ -84,6 +84,19 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def test_of_the_development_file_each_tenth_conversation_is_kept_to_watch(tmp_path: Path) -> None:
+    contexts = [turns for i in range(20) for turns in ([f"Case {i}"], [f"Case {i}", "How?", "So"])]
+    text = "\n".join(json.dumps({"id": i, "emotion": "sad", "context": c}) for i, c in enumerate(contexts))
+    folder = write(tmp_path, {"dev.jsonl": text, "test.jsonl": text})
+    loaded = load_corpus("empathetic-dialogues-small", folder)
+    assert {k: len(v) for k, v in loaded.splits.items()} == {"train": 36, "dev": 4, "test": 40}
+    assert [row.text for row in loaded["dev"]] == ["Case 9", "Case 9\nHow?\nSo", "Case 19", "Case 19\nHow?\nSo"]
+    assert not set(groups(loaded["dev"], "dialogue")) & set(groups(loaded["train"], "dialogue"))
+    (folder / "dev.jsonl").unlink()
+    with pytest.raises(FileError, match="no development file"):
+        load_corpus("empathetic-dialogues-small", folder)
+
+
 def peld(folder: Path, traits: str = "[0.1, 0.2, 0.3, 0.4, 0.5]", emotion: str = "joy") -> Path:
     rows = []
     for i in range(60):

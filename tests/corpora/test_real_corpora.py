@@ -27,9 +27,9 @@ def here(name: str) -> Loaded:
 @pytest.mark.parametrize(
     "name",
     [
-        "ck48", "crema-d", "emodb", "empathetic-dialogues", "empathic-reactions", "epitome-reddit", "fer2013-part",
-        "goemotions", "isear", "meld", "peld", "peld-next", "peld-next-grouped", "reccon", "semeval2007-headlines",
-        "semeval2018-ec", "semeval2018-vreg", "tweeteval-emotion", "wassa2024",
+        "ck48", "crema-d", "emodb", "empathetic-dialogues", "empathetic-dialogues-small", "empathic-reactions",
+        "epitome-reddit", "fer2013-part", "goemotions", "isear", "meld", "peld", "peld-next", "peld-next-grouped",
+        "reccon", "semeval2007-headlines", "semeval2018-ec", "semeval2018-vreg", "tweeteval-emotion", "wassa2024",
     ],
 )  # fmt: skip
 def test_splits_are_the_official_ones(name: str) -> None:

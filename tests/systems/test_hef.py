@@ -9,7 +9,7 @@ from affectus.backbones.llm import LLMError, Message, ScriptedLLM, Unscorable
 from affectus.errors import ConfigError, InputError
 from affectus.registry import build
 from affectus.roles import EmotionModel
-from affectus.sample import Dialogue, Sample
+from affectus.sample import Dialogue, Sample, as_items
 from affectus.systems.hef import HEF, NONE, FromReader, HEFConfig, cause_words, changed, parse_label, prompt
 from affectus.taxonomy import scale
 from affectus.testing.learning import built, descend, loss_of
@@ -183,6 +183,31 @@ def test_a_model_without_likelihoods_answers_in_words_and_the_reading_says_so() 
     assert "parsed" in hef.respond(Dialogue((Sample(id="a", text=TEXTS[0]),))).reasons[0]
 
 
+def test_what_a_model_prefers_whatever_it_is_told_is_taken_off() -> None:
+    taste = {label: 3.0 * i for i, label in enumerate(LABELS)}  # louder than what it knows
+    knows = ScriptedLLM(
+        likelihood=lambda messages, option: (
+            taste[option.strip()] + float(option.strip() == GOLD[number(messages[1].content)])
+            if option.strip() != NONE
+            else 99.0
+        )
+    )
+    raw = system(knows, emotion="one-stage")
+    assert len(set(labels_of(raw))) == 1
+    prior = raw.label_prior(TEXTS)
+    assert len(prior) == 32
+    assert labels_of(changed(raw, prior=prior)) == GOLD
+    both = changed(raw, prior=prior, emotion="two-stage")  # it refuses the first always
+    outside = [i for i in range(N) if GOLD[i] not in ranked(i)[:3]]
+    assert [both.choose(TEXTS[i]).label for i in outside] == [GOLD[i] for i in outside]
+    with pytest.raises(ConfigError, match="the prior has 2 numbers"):
+        HEFConfig(prior=(0.1, 0.2))
+    with pytest.raises(InputError, match="no contexts"):
+        raw.label_prior([])
+    with pytest.raises(Unscorable):
+        system(ScriptedLLM("sad")).label_prior(TEXTS)
+
+
 # -- answers in words --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("said", "label"),
@@ -299,6 +324,19 @@ def test_any_reader_can_be_the_small_model() -> None:
         HEF(HEFConfig()).choose(text)
     with pytest.raises(ConfigError, match="32 of 32 emotions"):
         HEFConfig(candidates=32)
+
+
+@pytest.mark.parametrize(("modality", "shown"), [("text", ["a\nb\nc"]), ("dialogue", ["a", "b", "c"])])
+def test_a_reader_of_texts_sees_the_dialogue_as_one_text(modality, shown) -> None:
+    class Reader:
+        def read(self, items):
+            self.seen = [turn.text for item in as_items(items) for turn in getattr(item, "turns", [item])]
+            return [Affect({SCALE: dict.fromkeys(LABELS, 1 / 32)}, SCALE, "felt")]
+
+    reader = Reader()
+    reader.modality = modality
+    FromReader(reader).emotions(Dialogue(tuple(Sample(id=text, text=text) for text in "abc")))
+    assert reader.seen == shown
 
 
 def test_the_registry_puts_it_together() -> None:

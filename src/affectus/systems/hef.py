@@ -61,6 +61,8 @@ class HEFConfig(Config):
         causes: Words that have likely triggered the emotion; 0 names none.
         choice: `scored`: the likelier option is taken, one look at the prompt; `parsed`: the model answers in words.
             A model that does not tell likelihoods answers in words, and the reading says so.
+        prior: What `label_prior` measured: of each label the mean log-probability whatever was said, which is taken off
+            where all labels or the rest are scored. Empty takes nothing off.
         turns: Last turns of a dialogue that the language model is shown.
         temperature: Of the reply; 0 takes the likeliest token.
         seed: Of the reply.
@@ -74,6 +76,7 @@ class HEFConfig(Config):
     candidates: Annotated[int, Field(ge=1)] = 3
     causes: Annotated[int, Field(ge=0)] = 3
     choice: Literal["scored", "parsed"] = "scored"
+    prior: tuple[float, ...] = ()
     turns: Annotated[int, Field(ge=1)] = 9
     temperature: Annotated[float, Field(ge=0)] = 0.0
     seed: int = 0
@@ -83,6 +86,8 @@ class HEFConfig(Config):
         if len(self.targets) != 1 or scale(self.targets[0].scale).kind != "one-of":
             raise ConfigError(f"targets are {[t.scale for t in self.targets]}", allowed="one scale of kind one-of")
         labels = len(scale(self.targets[0].scale))
+        if self.prior and len(self.prior) != labels:
+            raise ConfigError(f"the prior has {len(self.prior)} numbers", allowed=f"{labels}, one a label, or none")
         if self.emotion == "two-stage" and self.candidates >= labels:
             raise ConfigError(f"{self.candidates} of {labels} emotions come first", allowed=f"1 to {labels - 1}")
 
@@ -91,8 +96,10 @@ class HEFConfig(Config):
 class FromReader:
     """Any reader as a small empathetic model: its scores, and the words of its evidence with their weights.
 
+    A reader of texts is given a dialogue as one text with a turn a line, since the emotion is that of the whole.
+
     Args:
-        reader: Reads texts.
+        reader: Reads texts or dialogues.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -109,6 +116,8 @@ class FromReader:
         return [(e.text, float(e.weight or 0.0)) for e in self._row(context).evidence if e.kind == "word" and e.text]
 
     def _row(self, context: Item | str) -> Affect:
+        if isinstance(context, Dialogue) and getattr(self.reader, "modality", "text") != "dialogue":
+            context = "\n".join(turn.text or "" for turn in context.turns)
         row: Affect = self.reader.read([context])[-1]
         return row
 
@@ -265,6 +274,27 @@ class HEF(System):
         total = max(self.tally["choices"], 1)
         return {name: self.tally[name] / total for name in (SECOND, PARSED, FALLBACK)}
 
+    def label_prior(self, contexts: Iterable[Item | str]) -> tuple[float, ...]:
+        """The mean log-probability that the language model gives each label when asked for one of all: for `prior`.
+
+        A small model prefers some words whatever it is told. What it prefers is measured on contexts without gold and
+        taken off (Zhou et al. 2023, Batch Calibration, arXiv:2309.17249).
+
+        Args:
+            contexts: Texts whose lines are turns, or dialogues; other ones than those to be read.
+
+        Raises:
+            InputError: If there are none.
+            Unscorable: If the language model tells no likelihoods.
+        """
+        found = list(spoken(as_items(contexts)))
+        if not found:
+            raise InputError("there are no contexts to measure a prior on", allowed="at least one")
+        rows = [
+            self._scores(self._messages(one, "all", (), labels=", ".join(self.labels)), self.labels) for one in found
+        ]
+        return tuple(np.mean(rows, 0).tolist())
+
     def _choose(self, one: Spoken) -> Choice:
         if not split_words(one.own.text or ""):
             return Choice(None, 0, (), (), "", False, False)
@@ -325,11 +355,16 @@ class HEF(System):
         asked = self._messages(one, name, causes, labels=", ".join(shown))
         if self.config.choice == "scored" and self.llm.scores:
             try:
-                scores = self.llm.score([*asked, Message("assistant", OPENING)], [f" {option}" for option in options])
-                return options[int(np.argmax(scores))], True
+                scores = self._scores(asked, options)
             except Unscorable:
                 pass  # it has to say it in words
+            else:
+                prior = dict(zip(self.labels, self.config.prior, strict=False)) if name == "all" else {}
+                return max(zip(options, scores, strict=True), key=lambda row: row[1] - prior.get(row[0], 0.0))[0], True
         return "".join(self.llm.generate(asked, tokens=_WORD_TOKENS, stop=("\n",))), False
+
+    def _scores(self, asked: Sequence[Message], options: Sequence[str]) -> list[float]:
+        return self.llm.score([*asked, Message("assistant", OPENING)], [f" {option}" for option in options])
 
     def _messages(self, one: Spoken, name: str, causes: tuple[str, ...], **gaps: str) -> list[Message]:
         said = [f"{'Speaker' if who == USR else 'Listener'}: {text}" for text, who in one.turns[-self.config.turns :]]
