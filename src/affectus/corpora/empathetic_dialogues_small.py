@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from affectus.corpora import empathetic_dialogues
 from affectus.corpora.base import Corpus, Loaded, Split, groups
 from affectus.corpora.empathetic_dialogues import CORPUS as WHOLE
 from affectus.errors import FileError
+from affectus.sample import Sample
 
 HELD = 10
 """One in so many conversations of the development file is kept to watch."""
@@ -52,7 +54,7 @@ def load(folder: Path) -> Loaded:
     rows = loaded["dev"]
     number = {name: i for i, name in enumerate(dict.fromkeys(groups(rows, "dialogue").tolist()))}
     held = [number[row.groups["dialogue"]] % HELD == HELD - 1 for row in rows]
-    splits = {
+    splits: dict[str, Sequence[Sample]] = {
         "train": [row for row, watched in zip(rows, held, strict=True) if not watched],
         "dev": [row for row, watched in zip(rows, held, strict=True) if watched],
     }
