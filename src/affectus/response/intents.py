@@ -72,7 +72,10 @@ class Intents:
         if not self._llm.scores:
             return {}
         try:
-            missing = [opening for opening in openings if opening not in self._before]
+            # A model in this process forgets the talk when it looks at another prompt: then once, for all feelings.
+            every = [opening for row in table("intents").values() for opening in row["openings"]]
+            wanted = every if self._llm.continues else openings
+            missing = [opening for opening in wanted if opening not in self._before]
             if missing:
                 self._before |= dict(zip(missing, self._llm.score(_NOTHING, missing), strict=True))
             now = self._llm.score(messages, openings)

@@ -8,16 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
-
-
-def convert(raw: Path, out: Path) -> None:
-    """Fill `out/hf` (float16 safetensors, tokenizer) and keep the GGUF file beside it."""
-    (path,) = raw.glob("*.gguf")
-    model(path, out / "hf", half=True)
-    tokenizer(path, out / "hf")
-    path.rename(out / path.name)
-
 
 def tokenizer(path: Path, out: Path) -> None:
     """Write the tokenizer, with its chat template if it has one."""
