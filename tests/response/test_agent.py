@@ -12,8 +12,9 @@ from affectus.response import Agent, load_character, record
 from affectus.response.agent import tidy
 from affectus.response.feeling import Chooser, showing
 from affectus.response.memory import show
-from affectus.response.reading import Ear
+from affectus.response.reading import Ear, heard
 from affectus.sample import Dialogue
+from affectus.taxonomy import scale
 
 KIND = "I'm sorry, you must miss him a lot."
 SAD = talk("Hi.", "Hello!", "My dog died yesterday.")
@@ -50,6 +51,21 @@ def test_reasons_are_scored_before_the_first_word_and_told_to_the_model():
     assert [message.role for message in generated] == ["system", "user", "assistant", "user"]
 
 
+def test_a_model_in_this_process_looks_at_another_prompt_once_only():
+    feelings = iter(["sadness", "joy"])
+
+    class Ears:
+        def hear(self, dialogue):
+            return heard(reading(next(feelings)))
+
+    llm = ScriptedLLM([" must be hard.", " is that!"], lambda messages, option: -1.0, continues=True)
+    one = agent(llm, hears=Ears())
+    assert one.respond(SAD).intended.top == "caring"
+    before = len(llm.asked)
+    assert one.respond(talk("I got the job!")).intended.top == "joy"
+    assert not any(asked[-1].content == "N/A" for asked in llm.asked[before:])
+
+
 @pytest.mark.parametrize("trouble", [None, Unscorable("no"), LLMError("gone")])
 def test_without_scores_a_rule_chooses_the_intent(trouble):
     def fail(messages, option):
@@ -69,18 +85,54 @@ def test_the_rule_of_empathy(emotion, shown):
     assert agent(hears=ear(emotion)).respond(SAD).intended.top == shown
 
 
-def test_a_transition_chooses_where_there_is_one():
-    reader = FakeReader(showing("sadness", by="pet", on="peld-7"))
-    reply = agent(chooser=Chooser(reader)).respond(SAD)
-    assert (reply.intended.top, reply.by["intended"]) == ("sadness", "pet")
-    (given,) = reader.given[0]
+def transition(**more: float) -> FakeReader:
+    """Finds all feelings as likely as each other, but for those that are given."""
+    scores = dict.fromkeys(scale("peld-7").labels, 0.1) | more
+    return FakeReader(Affect({"peld-7": scores}, "peld-7", "intended", by="pet"))
+
+
+@pytest.mark.parametrize(
+    ("hears", "likelier", "chosen"),
+    [("sadness", "sadness", "sadness"), ("sadness", "neutral", "caring"), ("surprise", "joy", "joy")],
+)
+def test_a_transition_chooses_where_the_rule_leaves_a_choice(hears, likelier, chosen):
+    reader = transition(joy=0.4)  # its habit, which is not taken for an answer
+    chooser = Chooser(reader)
+    chooser._indifferent("Robin")
+    reader.readings = transition(**{"joy": 0.4, likelier: 0.5}).readings
+    reply = agent(hears=ear(hears), chooser=chooser).respond(SAD)
+    assert (reply.intended.top, reply.by["intended"]) == (chosen, "pet")
+    (nothing,), (given,) = reader.given
+    assert [turn.text for turn in nothing.turns] == ["N/A", ""]
+    assert set(nothing.persona["Robin"].traits.values()) == {0.5}
     assert given.turns[-1].track == "Robin"
     assert given.persona["Robin"].traits["agreeableness"] == 0.9
 
 
+@pytest.mark.parametrize("hears", ["joy", "fear", "anger", "disgust", "neutral"])
+def test_where_the_rule_leaves_none_the_transition_is_not_asked(hears):
+    reader = transition(sadness=0.9)
+    reply = agent(hears=ear(hears), chooser=Chooser(reader)).respond(SAD)
+    assert reply.by["intended"] == "rule:empathy"
+    assert not reader.given
+
+
+def test_a_transition_that_abstains_leaves_the_choice_to_the_rule():
+    silent = FakeReader(reading("joy", by="pet", flags=("abstained:low-confidence",)))
+    reply = agent(chooser=Chooser(silent)).respond(SAD)
+    assert (reply.intended.top, reply.by["intended"]) == ("caring", "rule:empathy")
+
+
+def test_a_free_transition_chooses_anything_but_hostility():
+    free = Chooser(FakeReader(showing("sadness", by="pet", on="peld-7")), free=True)
+    reply = agent(hears=ear("fear"), chooser=free).respond(SAD)
+    assert (reply.intended.top, reply.by["intended"]) == ("sadness", "pet")
+
+
 @pytest.mark.parametrize("label", ["anger", "disgust"])
 def test_hostility_is_not_shown(label):
-    reply = agent(chooser=Chooser(FakeReader(showing(label, by="pet", on="peld-7")))).respond(SAD)
+    free = Chooser(FakeReader(showing(label, by="pet", on="peld-7")), free=True)
+    reply = agent(chooser=free).respond(SAD)
     assert (reply.intended.top, reply.by["intended"]) == ("caring", "rule:empathy")
 
 
@@ -120,16 +172,16 @@ def test_the_next_attempt_takes_the_next_opening():
 
 
 def test_nothing_is_generated_beyond_the_last_sentence():
-    heard = []
+    pieces = []
 
     class Counting(ScriptedLLM):
         def generate(self, messages, **options):
             for piece in super().generate(messages, **options):
-                heard.append(piece)
+                pieces.append(piece)
                 yield piece
 
     agent(Counting("You miss him. That is hard. And more and more and more.")).respond(SAD)
-    assert "".join(heard) == "You miss him. That is hard."
+    assert "".join(pieces) == "You miss him. That is hard."
 
 
 def test_a_refused_reply_is_made_anew():

@@ -1,77 +1,96 @@
 """The feeling that a reply is meant to show.
 
-A transition trained on personalities chooses it where one is on this machine; else a rule does: joy meets joy,
-surprise and plain talk meet interest, and every unpleasant feeling meets care.
+A rule says which feelings a listener may show: joy meets joy, plain talk meets interest, surprise meets interest,
+surprise or joy, sadness meets care or shared sadness, other unpleasant feelings meet care. Where it leaves a choice, a
+transition that was trained on personalities makes it, if one is on this machine.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from affectus.affect import Affect
 from affectus.registry import checkpoints, load
-from affectus.response.character import Character
+from affectus.response.character import Character, Traits
 from affectus.response.reading import UNCLEAR, Heard
-from affectus.sample import Dialogue, Sample
+from affectus.sample import Dialogue, Persona, Sample
 from affectus.taxonomy import scale
 
 TRANSITION = "affectus/transition-embedded"
 RULE = "rule:empathy"
 SCALE = "goemotions-28"
-EMPATHY = {
-    "joy": "joy",
-    "surprise": "curiosity",
-    "neutral": "curiosity",
-    "sadness": "caring",
-    "fear": "caring",
-    "anger": "caring",
-    "disgust": "caring",
-    UNCLEAR: "curiosity",
+EMPATHY = {  # what may be shown; the rule's own choice stands first
+    "joy": ("joy",),
+    "surprise": ("curiosity", "surprise", "joy"),
+    "neutral": ("curiosity",),
+    "sadness": ("caring", "sadness"),
+    "fear": ("caring",),
+    "anger": ("caring",),
+    "disgust": ("caring",),
+    UNCLEAR: ("curiosity",),
 }
-_HOSTILE = ("anger", "disgust")  # a transition may choose them; an agent that is to help does not show them
+_CALM = "neutral"  # what a transition calls care and interest, for which its scale has no names
+_HOSTILE = ("anger", "disgust")  # an agent that is to help does not show them
+_NOTHING = "N/A"
 
 
 class Chooser:
     """Chooses the reply's emotion.
 
+    Of the feelings that the rule allows, the one is shown that the transition holds most likely in comparison with what
+    it says to a turn without content and a personality in the middle: by itself it prefers the feelings that were most
+    frequent where it learned.
+
     Args:
-        transition: Checkpoint or reader of the next turn's emotion; None uses the rule.
+        transition: Checkpoint or reader of the next turn's emotion; None leaves every choice to the rule.
+        free: Let the transition choose any feeling but anger and disgust.
     """
 
-    def __init__(self, transition: Any = TRANSITION) -> None:
+    def __init__(self, transition: Any = TRANSITION, *, free: bool = False) -> None:
         named = isinstance(transition, str)
-        self._transition = transition if not named or transition in checkpoints() else None
+        self._transition: Any = transition if not named or transition in checkpoints() else None
+        self._free = free
+        self._before: Mapping[str, float] | None = None
 
     def choose(self, dialogue: Dialogue, heard: Heard, character: Character) -> Affect:
         """The feeling to show, with `by` saying who chose it."""
-        found = self._carried_on(dialogue, character)
-        if found is not None and found.top is not None and found.top not in _HOSTILE:
-            return found
-        return showing(EMPATHY[heard.emotion], by=RULE)
+        allowed = EMPATHY[heard.emotion]
+        if self._transition is None or (len(allowed) == 1 and not self._free):
+            return showing(allowed[0], by=RULE)
+        found = self._next(dialogue, character.name, character.persona)
+        if found is None or found.top is None:
+            return showing(allowed[0], by=RULE)
+        if self._free:
+            return showing(allowed[0], by=RULE) if found.top in _HOSTILE else found
+        before, now = self._indifferent(character.name), found.scores[str(found.target)]
+        gain = {label: now.get(_named(label), 0.0) / before.get(_named(label), 1.0) for label in allowed}
+        return showing(max(gain, key=gain.__getitem__), by=str(found.by))
 
-    def _carried_on(self, dialogue: Dialogue, character: Character) -> Affect | None:
-        if self._transition is None:
-            return None
+    def _indifferent(self, name: str) -> Mapping[str, float]:
+        """How likely the transition finds each feeling after nothing, for nobody in particular."""
+        if self._before is None:
+            turn = Sample(id="nothing", source="nothing", item=0, text=_NOTHING, track="you")
+            row = self._next(Dialogue((turn,), id="nothing"), name, Persona(name, Traits().model_dump()))
+            self._before = row.scores[str(row.target)] if row is not None else {}
+        return self._before
+
+    def _next(self, dialogue: Dialogue, name: str, persona: Persona) -> Affect | None:
+        """What the transition reads of the turn that is to come; None if it abstains."""
         if isinstance(self._transition, str):
             self._transition = load(self._transition)
-        next_turn = Sample(id="next", source=dialogue.id, item=len(dialogue.turns), text="", track=character.name)
-        persona = {**dialogue.persona, character.name: character.persona}
-        read = self._transition.read([Dialogue((*dialogue.turns, next_turn), persona, dialogue.id)])
-        row: Affect = read[-1]
+        to_come = Sample(id="next", source=dialogue.id, item=len(dialogue.turns), text="", track=name)
+        talk = Dialogue((*dialogue.turns, to_come), {**dialogue.persona, name: persona}, dialogue.id)
+        row: Affect = self._transition.read([talk])[-1]
         return None if row.abstained else row
+
+
+def _named(label: str) -> str:
+    """A feeling in the words of a transition."""
+    return _CALM if label in ("caring", "curiosity") else label
 
 
 def showing(label: str, by: str, on: str = SCALE) -> Affect:
     """An intended feeling as an `Affect`."""
     scores = dict.fromkeys(scale(on).labels, 0.0) | {label: 1.0}
     return Affect({on: scores}, on, "intended", by=by, modality="text", decided={on: (label,)})
-
-
-def shown_before(affect: Affect | None) -> dict[str, np.ndarray]:
-    """Features that tell a transition what a turn showed: shares on `peld-7`, if it was chosen on that scale."""
-    if affect is None or affect.target != "peld-7":
-        return {}
-    row = affect.scores["peld-7"]
-    return {"peld-7": np.array([row[label] for label in scale("peld-7").labels], np.float32)}
