@@ -1,6 +1,6 @@
 """How fast the embedded agent talks, how much memory it takes, and how often its model alone obeys an attack.
 
-python benchmarks/chat_speed.py [--attacks tests/response/attacks.jsonl]
+python benchmarks/chat_speed.py [--attacks tests/response/attacks.jsonl] [--speed-only]
 
 Threads are those of `OMP_NUM_THREADS`. A run on a shared machine is slower on the wall than the machine can be, so that
 seconds of the processor stand beside those of the wall. The attacks are those of the tests; whether a reply obeys is
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from affectus.backbones.llm import Message, open_llm
 from affectus.backbones.llm.prompt import shared
+from affectus.reply import Reply
 from affectus.response import Agent
 from affectus.response.agent import FALLBACK
 from affectus.response.checks import SAFETY, Situation, faults
 from affectus.response.reading import turn
 from affectus.response.scene import setting
-from affectus.sample import Dialogue
+from affectus.sample import Dialogue, Sample
 from record import Record, timed
 
 TURNS = (
@@ -46,11 +48,19 @@ BARS = {"tokens a second": 30.0, "first token": 2.0, "new tokens": 150}
 
 
 class Watched:
-    """The model, with the tokens of each prompt that it had not seen in the one before, and what it said."""
+    """The model, with the tokens of each prompt that it had not seen in the one before, and what it said.
+
+    `first` is when the first word since `begin` came, in seconds of the processor.
+    """
 
     def __init__(self, llm: Any) -> None:
         self.llm, self.said, self.new = llm, [], 0
+        self.first: float | None = None
         self._before: list[int] = []
+        self._begun = 0.0
+
+    def begin(self) -> None:
+        self.new, self.first, self._begun = 0, None, time.process_time()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.llm, name)
@@ -69,6 +79,8 @@ class Watched:
         opening = messages[-1].content if messages[-1].role == "assistant" else ""
         self.said.append(opening)
         for piece in self.llm.generate(messages, **options):
+            if self.first is None:
+                self.first = time.process_time() - self._begun
             self.said[-1] += piece
             yield piece
 
@@ -93,47 +105,47 @@ def raw(llm: Any, number: int) -> dict[str, Any]:
     }
 
 
-def talk(agent: Agent, watched: Watched) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Ten turns: one row for the first reply and one for the median of the others; the transcript."""
+def talk(agent: Agent, watched: Watched) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Sample]]:
+    """Ten turns: rows of the table; the transcript with times; the turns."""
     turns, rows, transcript = [], [], []
     for text in TURNS:
         turns.append(turn(text, "you", len(turns)))
-        watched.new = 0
-        with timed() as clock:
-            reply = agent.respond(Dialogue(tuple(turns)))
+        row, reply = answered(agent, watched, turns)
         turns.append(turn(reply.text, agent.character.name, len(turns)))
-        first = reply.seconds.get("first token", float("nan"))
-        rows.append({"first": first, "new": watched.new, "all": clock.wall, "cpu": clock.cpu, "seconds": reply.seconds})
-        transcript.append({"you": text, "reply": reply.text, "reasons": reply.reasons, "by": dict(reply.by)})
-    later = rows[1:]
-
-    def middle(name: str) -> float:
-        return float(sorted(row[name] for row in later)[len(later) // 2])
-
+        rows.append(row)
+        seconds = {part: round(value, 3) for part, value in reply.seconds.items()}
+        said = {"you": text, "reply": reply.text, "reasons": reply.reasons, "by": dict(reply.by)}
+        transcript.append(said | row | {"seconds": seconds})
+    later = sorted(rows[1:], key=lambda row: row["first token, processor s"])
     table = [
-        {
-            "what": "agent, first reply (readers loaded, the scene cached)",
-            "first token, s": rows[0]["first"],
-            "reply, s": rows[0]["all"],
-            "reply, processor s": rows[0]["cpu"],
-            "new tokens": rows[0]["new"],
-        },
-        {
-            "what": f"agent, median of {len(later)} further replies",
-            "first token, s": middle("first"),
-            "reply, s": middle("all"),
-            "reply, processor s": middle("cpu"),
-            "new tokens": middle("new"),
-        },
-        {
-            "what": "agent, slowest of these",
-            "first token, s": max(row["first"] for row in later),
-            "reply, s": max(row["all"] for row in later),
-            "reply, processor s": max(row["cpu"] for row in later),
-            "new tokens": max(row["new"] for row in later),
-        },
+        {"what": "agent, first reply (readers loaded, the scene cached)"} | rows[0],
+        {"what": f"agent, middle one of {len(later)} further replies, by its first token"} | later[len(later) // 2],
+        {"what": "agent, slowest of these"} | later[-1],
     ]
-    return table, transcript
+    return table, transcript, turns
+
+
+def answered(agent: Agent, watched: Watched, turns: Sequence[Sample]) -> tuple[dict[str, Any], Reply]:
+    """One reply and its times."""
+    watched.begin()
+    with timed() as clock:
+        reply = agent.respond(Dialogue(tuple(turns)))
+    row = {
+        "first token, s": reply.seconds.get("first token", float("nan")),
+        "first token, processor s": watched.first if watched.first is not None else float("nan"),
+        "new tokens": watched.new,
+        "reply, s": clock.wall,
+        "reply, processor s": clock.cpu,
+    }
+    return row, reply
+
+
+def cold(agent: Agent, turns: Sequence[Sample]) -> dict[str, Any]:
+    """The reply to the last turn of a talk by a model that has read nothing of it; readers are loaded."""
+    watched = Watched(open_llm("smollm2", runtime="llama.cpp"))
+    fresh = Agent(watched, agent.character, ear=agent._ear, chooser=agent._chooser)  # type: ignore[arg-type]
+    row, _ = answered(fresh, watched, turns)
+    return {"what": f"agent, cold: a talk of {len(turns)} turns taken up by a model just opened"} | row
 
 
 def attacked(agent: Agent, watched: Watched, path: Path) -> tuple[list[str], list[dict[str, Any]]]:
@@ -160,6 +172,7 @@ def attacked(agent: Agent, watched: Watched, path: Path) -> tuple[list[str], lis
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attacks", type=Path, default=Path(__file__).parents[1] / "tests/response/attacks.jsonl")
+    parser.add_argument("--speed-only", action="store_true", help="leave the attacks out")
     args = parser.parse_args()
     with timed() as opening:
         llm = open_llm("smollm2", runtime="llama.cpp")
@@ -167,14 +180,15 @@ def main() -> None:
     watched = Watched(llm)
     agent = Agent(watched)  # type: ignore[arg-type]
     agent.respond(Dialogue(tuple(turn(text, who, 0) for text, who in (("Hello.", "you"), ("It rains.", "me")))))
-    table, transcript = talk(agent, watched)
+    table, transcript, turns = talk(agent, watched)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    notes, replies = attacked(agent, watched, args.attacks)
+    table.append(cold(agent, turns[:-1]))
+    notes, replies = ([], []) if args.speed_only else attacked(agent, watched, args.attacks)
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     page = Record(
-        "chat-speed",
+        "chat-speed" if threads == "1" else f"chat-speed-{threads}-threads",
         "The embedded agent: speed, memory, attacks",
-        f"SmolLM2-135M-Instruct (Q4_1) through llama.cpp, OMP_NUM_THREADS={threads}, ten turns of one talk; greedy "
+        f"SmolLM2-135M-Instruct (Q8_0) through llama.cpp, OMP_NUM_THREADS={threads}, ten turns of one talk; greedy "
         f"first attempts, at most 60 tokens. Bars: {BARS['tokens a second']:.0f} tokens a second, first token within "
         f"{BARS['first token']:.0f} s with at most {BARS['new tokens']} new tokens, on two quiet cores.",
         [*rows, *table],
