@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from affectus.registry import build
+
 pytest.importorskip("nltk")
 
 
@@ -22,12 +24,15 @@ def files(tmp_path):
     return [f"A={tmp_path / 'a.jsonl'}", f"B={tmp_path / 'b.jsonl'}"]
 
 
-def test_table_and_json(run, files, text_reader, tmp_path):
+def test_table_and_json(run, files, tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFECTUS_CACHE", str(tmp_path / "cache"))  # nothing was trained on this machine
     code, shown, error = run("evaluate-replies", *files, "--bootstrap", 100, "--out", tmp_path / "out")
     assert code == 0, error
     assert "3 dialogues" in shown
     for word in ("Dist-1", "emotion found", "repetition", "unsafe", "p (Holm)", "100 resamples"):
         assert word in shown
+    assert "affectus train recipes/epitome/empathy-embedded.yaml" in " ".join(shown.split())
+    assert "by vader" in shown
     held = json.loads((tmp_path / "out" / "replies.json").read_text())
     assert held["figures"]["values"]["emotion found"]["B"]["value"] == 0
     assert held["figures"]["values"]["emotion found"]["A"]["value"] > 0
@@ -92,3 +97,22 @@ def test_a_sheet_needs_the_talks(run, files, tmp_path):
     code, _, error = run("evaluate-replies", *files, "--sheet", tmp_path / "s")
     assert code == 2
     assert "--dialogues" in error
+
+
+def test_empathy_with_a_reader_of_ones_own(run, files, tmp_path):
+    build("epitome/tiny").save_pretrained(tmp_path / "own")
+    talks = tmp_path / "talks.jsonl"
+    talks.write_text(
+        "".join(json.dumps({"dialogue": str(i), "speaker": "you", "text": "Hi."}) + "\n" for i in range(3))
+    )
+    words = ("evaluate-replies", *files, "--reader", "vader", "--bootstrap", 50, "--empathy", tmp_path / "own")
+    code, _, error = run(*words)
+    assert code == 2
+    assert "--dialogues" in error
+    code, shown, error = run(*words, "--dialogues", talks)
+    assert code == 0, error
+    for word in ("reactions", "interpretations", "explorations", "empathy by", "over 3 dialogues"):
+        assert word in shown
+    code, _, error = run(*words[:-1], "affectus/none", "--dialogues", talks)
+    assert code == 2
+    assert "affectus/none" in error

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from affectus.affect import Affect
 from affectus.errors import FileError, InputError, UnknownName
+from affectus.registry import load
 from affectus.reply import Reply
+from affectus.response import agreement, empathy
 from affectus.response.agreement import found
 from affectus.response.feeling import showing
 from affectus.response.judging import judge, read_replies
 from affectus.response.records import record
+from affectus.sample import Dialogue, Sample
 from affectus.taxonomy import scale
 
 pytest.importorskip("sacrebleu")
@@ -172,3 +176,89 @@ def test_saved_figures_are_plain_json(tmp_path):
     assert held["systems"] == ["A", "B"]
     assert set(held["figures"]["values"]["Dist-1"]["A"]) == {"value", "low", "high", "level", "how"}
     assert held["figures"]["gaps"]["Dist-1"]["B"]["p_holm"] <= 1
+
+
+def test_scales_meet_on_a_common_one():
+    tweets = Reader("semeval2018-ec-11")
+    wanted = [("joy", "peld-7"), ("joy", "peld-7"), ("neutral", "peld-7")]
+    assert found(tweets, ["love", "sadness", "joy"], wanted) == [True, False, None]  # these tweets are never neutral
+    polar = Reader("polarity-3")
+    wanted = [("caring", "goemotions-28"), ("sadness", "peld-7"), ("curiosity", "goemotions-28")]
+    assert found(polar, ["positive", "positive", "positive"], wanted) == [True, False, None]
+
+
+def test_levels_beside_labels_are_passed_over():
+    class Both(Reader):
+        def _read(self, text: str) -> Affect:
+            row = super()._read(text)
+            return replace(row, scores={"valence": {"valence": 0.5}, **row.scores}, target="valence")
+
+    assert found(Both("polarity-3"), ["positive", "negative"], [("joy", "goemotions-28")] * 2) == [True, False]
+
+
+def test_an_independent_reader_is_always_there(monkeypatch):
+    monkeypatch.setattr(agreement, "checkpoints", dict)
+    assert agreement.independent() == "vader"
+    assert found(load("vader"), ["What a lovely day!", "This is awful."], [("caring", "goemotions-28")] * 2) == [
+        True,
+        False,
+    ]
+    monkeypatch.setattr(agreement, "checkpoints", lambda: {"affectus/semeval2018-ec": None})
+    assert agreement.independent() == "affectus/semeval2018-ec"
+
+
+class Listener:
+    """Level by the words weak and strong where the turn before is sad; undecided where the reply has `?`."""
+
+    name = "listener"
+    scales = ("epitome-emotional-reactions", "epitome-explorations")
+
+    def read(self, dialogues):
+        return [row for talk in dialogues for row in (self._row("", ""), self._row(*(t.text for t in talk.turns)))]
+
+    def _row(self, post: str, reply: str) -> Affect:
+        level = next((word for word in ("strong", "weak") if word in reply and "sad" in post), "none")
+        label = () if "?" in reply else (level,)
+        return Affect({name: {} for name in self.scales}, self.scales[0], "perceived", decided={self.scales[0]: label,
+                      self.scales[1]: label})  # fmt: skip
+
+
+def talked(*texts: str) -> dict[str, Dialogue]:
+    return {
+        str(i): Dialogue((Sample(id="a", text="unheard"), Sample(id="b", text=text)), id=str(i))
+        for i, text in enumerate(texts)
+    }
+
+
+def test_empathy_is_read_from_the_reply_and_what_it_answers():
+    a, b = rows("strong", "weak", "strong", "joy"), rows("joy", "weak?", "strong", "weak")
+    got = judge({"A": a, "B": b}, Reader(), listener=Listener(), talks=talked("sad", "so sad", "glad", "sad"),
+                resamples=50)  # fmt: skip
+    values = {title: [v.value for v in of.values()] for title, of in got.figures.values.items()}
+    assert values["emotional reactions, level"] == pytest.approx([(100 + 50 + 0 + 0) / 4, (0 + 0 + 50) / 3])
+    assert values["emotional reactions, shown"] == pytest.approx([50, 100 / 3])
+    assert values["explorations, level"] == values["emotional reactions, level"]
+    assert got.empathy["B"]["epitome-explorations"] == {"0": 0, "1": None, "2": 0, "3": 1}
+    assert any("empathy by listener, over 4 dialogues" in n and "not decided: 1 of B" in n for n in got.notes)
+    assert set(got.figures.gaps["explorations, shown"]) == {"B"}
+
+
+def test_empathy_needs_the_talks_and_a_reader_of_it():
+    a = rows("strong", "weak")
+    with pytest.raises(InputError, match="the file of dialogues lacks 1 dialogue"):
+        judge({"A": a}, Reader(), listener=Listener(), talks=talked("sad"), resamples=20)
+
+    class Deaf(Listener):
+        scales = ("goemotions-28", "ekman-6")
+
+    with pytest.raises(InputError, match="listener reads none of EPITOME's mechanisms"):
+        judge({"A": a}, Reader(), listener=Deaf(), talks=talked("sad", "sad"), resamples=20)
+    assert not judge({"A": a}, Reader(), resamples=20).empathy
+
+
+def test_what_the_reader_of_empathy_lacks_is_told(monkeypatch):
+    monkeypatch.setattr(empathy, "checkpoints", dict)
+    assert empathy.RECIPE in empathy.missing(talked("sad"))
+    monkeypatch.setattr(empathy, "checkpoints", lambda: {empathy.READER: None})
+    assert "--dialogues" in empathy.missing(None)
+    assert not empathy.missing(talked("sad"))

@@ -12,6 +12,7 @@ from affectus.cli.evaluate import Quiet, Seed
 if TYPE_CHECKING:
     from affectus.response.judging import Judged
     from affectus.response.votes import Counted
+    from affectus.sample import Dialogue
 
 
 def evaluate_replies(
@@ -27,14 +28,31 @@ def evaluate_replies(
         typer.Option("--references", help="Replies to measure by: BLEU, BERTScore.", show_default=False),
     ] = None,
     reader: Annotated[
-        str, typer.Option("--reader", help="Reader that looks for the intended feeling.")
-    ] = "affectus/text-goemotions",
+        str | None,
+        typer.Option(
+            "--reader",
+            help="Reader that looks for the intended feeling; without it, the first of affectus/semeval2018-ec and "
+            "vader that is on this machine.",
+            show_default=False,
+        ),
+    ] = None,
+    empathy: Annotated[
+        str | None,
+        typer.Option(
+            "--empathy",
+            help="Reader of the mechanisms of empathy; without it, affectus/empathy-embedded where it is.",
+            show_default=False,
+        ),
+    ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", help="Folder for a page of blind choices between two files.", show_default=False),
     ] = None,
     dialogues: Annotated[
-        Path | None, typer.Option("--dialogues", help="The file that was answered, for --sheet.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--dialogues", help="The file that was answered: for empathy, and for --sheet.", show_default=False
+        ),
     ] = None,
     votes: Annotated[
         list[str] | None, typer.Option("--votes", help="Votes that a judge saved; may be repeated.", show_default=False)
@@ -51,6 +69,8 @@ def evaluate_replies(
     from affectus import progress
     from affectus.errors import InputError
     from affectus.registry import load
+    from affectus.response import agreement
+    from affectus.response.empathy import READER, missing
     from affectus.response.judging import judge, read_replies
 
     if votes and key is None:
@@ -71,28 +91,46 @@ def evaluate_replies(
         _sheet(systems, sheet, dialogues, seed)
         return
     wanted = None if references is None else read_replies(references)
+    talks = None if dialogues is None else {talk.id: talk for talk in _talks(dialogues)}
+    if empathy is not None and talks is None:
+        raise InputError("--empathy needs the talks", remedy="give the file that was answered with --dialogues")
+    left_out = missing(talks) if empathy is None else ""
     with progress.shown(quiet=quiet):
-        found = judge(systems, load(reader), wanted, resamples=bootstrap, seed=seed)
+        found = judge(
+            systems,
+            load(reader or agreement.independent()),
+            wanted,
+            listener=None if left_out else load(empathy or READER),
+            talks=talks,
+            resamples=bootstrap,
+            seed=seed,
+        )
     _print(found)
+    if left_out:
+        typer.echo(left_out)
     if out is not None:
         typer.echo(f"{found.save(out)} is written")
 
 
 def _sheet(systems: dict[str, dict[str, Any]], folder: Path, dialogues: Path | None, seed: int) -> None:
     from affectus.errors import InputError
-    from affectus.formats.read import read_samples
-    from affectus.media import Kind
     from affectus.response.sheet import write_sheet
-    from affectus.sample import Dialogue
 
     if dialogues is None:
         raise InputError("a sheet needs the talks", remedy="give the file that was answered with --dialogues")
-    talks = [talk for talk in read_samples(dialogues, Kind.CHAT) if isinstance(talk, Dialogue)]
-    pairs = write_sheet(systems, talks, folder, seed=seed)
+    pairs = write_sheet(systems, _talks(dialogues), folder, seed=seed)
     same = len(next(iter(systems.values()))) - pairs
     typer.echo(f"{pairs} pairs in {folder / 'sheet.html'}; keep {folder / 'key.json'} from the judges")
     if same:
         typer.echo(f"left out: {same} dialogues to which both say the same")
+
+
+def _talks(path: Path) -> list[Dialogue]:
+    from affectus.formats.read import read_samples
+    from affectus.media import Kind
+    from affectus.sample import Dialogue
+
+    return [talk for talk in read_samples(path, Kind.CHAT) if isinstance(talk, Dialogue)]
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -111,9 +111,13 @@ class TextCollate:
         """Arrays of the windows of some texts with `owner` (windows,), the text of each, and the texts as encoded."""
         notes = self.encode(samples) if samples else []
         windows = [window for tokens in notes for window in tokens.windows]
-        none = {name: np.zeros((0, 1), kind) for name, kind in (("ids", np.int64), ("valid", bool), ("content", bool))}
         owner = [i for i, tokens in enumerate(notes) for _ in tokens.windows]
-        return (self.pad(windows) if windows else none) | {"owner": np.array(owner, np.int64)}, notes
+        return (self.pad(windows) if windows else _no_windows()) | {"owner": np.array(owner, np.int64)}, notes
+
+    def first_windows(self, samples: Sequence[Sample]) -> tuple[dict[str, np.ndarray], list[Tokens]]:
+        """Arrays of the first window of each text, no matter what follows it, and the texts as encoded."""
+        notes = self.encode(samples) if samples else []
+        return self.pad([tokens.windows[0] for tokens in notes]) if notes else _no_windows(), notes
 
     def pad(self, windows: Sequence[Window]) -> dict[str, np.ndarray]:
         """Arrays of some windows, as long as the longest."""
@@ -182,6 +186,10 @@ class TextCollate:
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # without the opened tokenizer
+
+
+def _no_windows() -> dict[str, np.ndarray]:
+    return {name: np.zeros((0, 1), kind) for name, kind in (("ids", np.int64), ("valid", bool), ("content", bool))}
 
 
 def gold_rows(samples: Sequence[Sample], name: str, perspective: Perspective | None = None) -> np.ndarray | None:

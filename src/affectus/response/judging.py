@@ -16,8 +16,9 @@ from affectus.errors import FileError, InputError
 from affectus.evaluation.bertscore import ENCODER, bertscore, token_states
 from affectus.evaluation.paired_figures import PairedFigure, PairedFigures, mean_of_draws, paired_figures
 from affectus.evaluation.replies_bleu import bleu, bleu_of_draws, distinct_of_draws
-from affectus.response import agreement
+from affectus.response import agreement, empathy
 from affectus.response.checks import Situation, faults
+from affectus.sample import Dialogue
 from affectus.taxonomy import scale
 
 CHECKS = ("empty", "repetition", "leak", "unsafe", "form")  # the others need the turn, which these files don't hold
@@ -40,6 +41,7 @@ class Judged:
         notes: What a figure rests on, in sentences.
         faults: System → check → number of replies that fail it.
         found: System → dialogue → whether the intended feeling was found; None where that can't be said.
+        empathy: System → scale of a mechanism → dialogue → level; None where none was decided. Empty if not measured.
     """
 
     systems: tuple[str, ...]
@@ -48,6 +50,7 @@ class Judged:
     notes: tuple[str, ...]
     faults: Mapping[str, Mapping[str, int]]
     found: Mapping[str, Mapping[str, bool | None]]
+    empathy: Mapping[str, Mapping[str, Mapping[str, int | None]]]
 
     def save(self, folder: Path) -> Path:
         """Write `replies.json`."""
@@ -81,6 +84,8 @@ def judge(
     reader: Any,
     references: Replies | None = None,
     *,
+    listener: Any = None,
+    talks: Mapping[str, Dialogue] | None = None,
     encoder: str = ENCODER,
     resamples: int = 10_000,
     seed: int = 0,
@@ -88,12 +93,15 @@ def judge(
     """Measure replies; figures are percentages.
 
     BLEU-1 to 4 and BERTScore where there are references; Dist-1 and 2; how often `reader` finds the intended feeling,
-    over dialogues for which every system says it; how many replies repeat themselves or fail a check of safety.
+    over dialogues for which every system says it; the mechanisms of empathy where there are a `listener` and `talks`;
+    how many replies repeat themselves or fail a check of safety.
 
     Args:
         systems: Name → rows; differences are from the first.
         reader: Reader of texts.
         references: A reply to each dialogue that somebody gave.
+        listener: Reader of the mechanisms of empathy in a reply, see `affectus.response.empathy`.
+        talks: What was answered, by dialogue.
         encoder: Of BERTScore.
         resamples: Of the intervals.
         seed: Of the draws.
@@ -126,6 +134,12 @@ def judge(
     notes.append("Dist-n: resamples are moved to the figure, since a reply that is drawn twice repeats its words")
     found = {name: _found(reader, texts[name], [rows[i] for i in ids]) for name, rows in systems.items()}
     figures += _agreement(found, reader, systems, notes)
+    heard: dict[str, dict[str, np.ndarray]] = {}
+    if listener is not None and talks is not None:
+        same_dialogues("the file of dialogues", {i: {} for i in talks if i in systems[first]}, first, systems[first])
+        heard = {name: empathy.levels(listener, [talks[i] for i in ids], row) for name, row in texts.items()}
+        figures += empathy.figures(heard)
+        notes += empathy.told(listener, heard)
     wrong = {name: [faults(text, Situation(""), CHECKS) for text in row] for name, row in texts.items()}
     for title, names in (("repetition", _REPEATS), ("unsafe", _UNSAFE)):
         hits = {name: [100.0 * any(_check(f) in names for f in row) for row in rows] for name, rows in wrong.items()}
@@ -139,6 +153,7 @@ def judge(
         {name: dict.fromkeys(CHECKS, 0) | Counter(_check(f) for row in rows for f in row)
          for name, rows in wrong.items()},
         {name: dict(zip(ids, row, strict=True)) for name, row in found.items()},
+        {name: {on: _levels(ids, row) for on, row in of.items()} for name, of in heard.items()},
     )  # fmt: skip
 
 
@@ -156,6 +171,10 @@ def _against(texts: Mapping[str, Sequence[str]], wanted: Sequence[str], encoder:
 def _found(reader: Any, texts: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[bool | None]:
     wanted = [(row["intended"], row["scale"]) if row.get("intended") and row.get("scale") else None for row in rows]
     return agreement.found(reader, texts, wanted)
+
+
+def _levels(ids: Sequence[str], row: np.ndarray) -> dict[str, int | None]:
+    return {i: None if np.isnan(level) else int(level) for i, level in zip(ids, row, strict=True)}
 
 
 def _agreement(
