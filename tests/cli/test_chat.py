@@ -42,6 +42,21 @@ def llm(monkeypatch):
     return script
 
 
+class Transition:
+    """Finds that whoever speaks stays sad, and keeps from where they started."""
+
+    def __init__(self):
+        self.starts = []
+
+    def read(self, items):
+        from affectus.response.feeling import showing
+
+        (dialogue,) = items
+        own = [turn.features.get("peld-7") for turn in dialogue.turns[:-1] if turn.track == "Robin"]
+        self.starts.append([None if found is None else int(found.argmax()) for found in own])
+        return [showing("sadness", by="pet", on="peld-7")]
+
+
 def lines(*typed: str) -> str:
     return "".join(f"{line}\n" for line in typed)
 
@@ -183,3 +198,26 @@ def test_the_input_is_not_overwritten(run, llm, chats):
     code, _, error = run("respond", chats, "--out", chats)
     assert code == 2
     assert "the file that is read" in error
+
+
+def test_a_transition_starts_from_what_the_agent_showed_before_and_so_after_a_break(run, llm, tmp_path, monkeypatch):
+    log = tmp_path / "talk.jsonl"
+    reader = Transition()
+    monkeypatch.setattr("affectus.response.agent.Chooser", lambda: Chooser(reader))
+    run("chat", "--log", log, text=lines("My dog died.", "He was old and ill."))
+    run("chat", "--log", log, text=lines("Nobody called me."))
+    caring, sadness = 4, 5  # care is a calm for which the scale has no other name
+    shown = [json.loads(line)["intended"] for line in log.read_text().splitlines()[1::2]]
+    told = {"caring": caring, "sadness": sadness}
+    talks = [starts for starts in reader.starts if starts]  # the others compare with nothing
+    assert talks == [[told[shown[0]]], [told[shown[0]], told[shown[1]]]]
+
+
+def test_a_log_with_a_strange_feeling_is_taken_up_without_it(run, llm, tmp_path):
+    log = tmp_path / "talk.jsonl"
+    log.write_text(
+        "".join(json.dumps({"speaker": "Robin", "text": "Hi.", "intended": odd}) + "\n" for odd in (3, ["a"], "pride"))
+    )
+    code, shown, error = run("chat", "--log", log, text=lines("My dog died."))
+    assert code == 0, error
+    assert "3 turns are taken up" in shown

@@ -44,6 +44,7 @@ def chat(
     """
     from affectus.errors import InputError
     from affectus.response import Agent, ConversationLog, Guide, load_character, record
+    from affectus.response.feeling import shown
     from affectus.response.reading import turn
     from affectus.sample import Dialogue
 
@@ -58,7 +59,10 @@ def chat(
     account = _account(about, source) if about else None
     agent = Agent(llm, character, seed=seed)
     talker = Guide(agent, account) if account else agent
-    turns = [turn(row["text"], row["speaker"], at) for at, row in enumerate(kept.rows if kept else ())]
+    turns = [
+        turn(row["text"], row["speaker"], at, features=shown(row.get("intended")))
+        for at, row in enumerate(kept.rows if kept else ())
+    ]
     typer.echo(
         f"{character.name} is a program ({agent.llm.name}): not a person, no doctor. {QUIT[0]} ends the talk."
         + (f" {len(turns)} turns are taken up from {log}." if turns else "")
@@ -70,7 +74,8 @@ def chat(
         if kept:
             kept.add(YOU, text)
         reply = talker.respond(Dialogue(tuple(turns), id="chat"))
-        turns.append(turn(reply.text, character.name, len(turns)))
+        showed = shown(reply.intended.top if reply.intended else None)
+        turns.append(turn(reply.text, character.name, len(turns), features=showed))
         if kept:
             row: dict[str, Any] = record(reply)
             kept.add(character.name, row.pop("text"), **row)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from affectus.affect import Affect
 from affectus.registry import checkpoints, load
 from affectus.response.character import Character, Traits
@@ -20,6 +22,7 @@ from affectus.taxonomy import scale
 TRANSITION = "affectus/transition-embedded"
 RULE = "rule:empathy"
 SCALE = "goemotions-28"
+_STARTS = "peld-7"  # features of a turn that a transition starts from
 EMPATHY = {  # what may be shown; the rule's own choice stands first
     "joy": ("joy",),
     "surprise": ("curiosity", "surprise", "joy"),
@@ -33,6 +36,7 @@ EMPATHY = {  # what may be shown; the rule's own choice stands first
 _CALM = "neutral"  # what a transition calls care and interest, for which its scale has no names
 _HOSTILE = ("anger", "disgust")  # an agent that is to help does not show them
 _NOTHING = "N/A"
+_LEAST = 1e-6  # a share that counts as none
 
 
 class Chooser:
@@ -64,7 +68,10 @@ class Chooser:
         if self._free:
             return showing(allowed[0], by=RULE) if found.top in _HOSTILE else found
         before, now = self._indifferent(character.name), found.scores[str(found.target)]
-        gain = {label: now.get(_named(label), 0.0) / before.get(_named(label), 1.0) for label in allowed}
+        gain = {}
+        for label in allowed:
+            name = _named(label)
+            gain[label] = now.get(name, 0.0) / max(before.get(name, 1.0), _LEAST)
         return showing(max(gain, key=gain.__getitem__), by=str(found.by))
 
     def _indifferent(self, name: str) -> Mapping[str, float]:
@@ -94,3 +101,14 @@ def showing(label: str, by: str, on: str = SCALE) -> Affect:
     """An intended feeling as an `Affect`."""
     scores = dict.fromkeys(scale(on).labels, 0.0) | {label: 1.0}
     return Affect({on: scores}, on, "intended", by=by, modality="text", decided={on: (label,)})
+
+
+def shown(label: object) -> dict[str, np.ndarray]:
+    """Features of a turn of the agent's own that showed a feeling: where a transition starts from.
+
+    Args:
+        label: The feeling, for example as a log has it; none that a transition has a word for gives no features.
+    """
+    labels = scale(_STARTS).labels
+    name = _named(label) if isinstance(label, str) else None
+    return {_STARTS: np.eye(len(labels), dtype=np.float32)[labels.index(name)]} if name in labels else {}

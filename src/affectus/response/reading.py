@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from affectus.affect import Affect
 from affectus.registry import checkpoints, load
@@ -116,6 +118,8 @@ def causes(row: Affect) -> tuple[str, ...]:
 Hearing = Callable[[Dialogue], Heard]
 
 
-def turn(text: str, speaker: str, at: int, source: str = "chat") -> Sample:
+def turn(
+    text: str, speaker: str, at: int, source: str = "chat", features: Mapping[str, np.ndarray] | None = None
+) -> Sample:
     """One turn of a conversation."""
-    return Sample(id=f"{source}#{at}", source=source, item=at, text=text, track=speaker)
+    return Sample(id=f"{source}#{at}", source=source, item=at, text=text, track=speaker, features=features or {})
