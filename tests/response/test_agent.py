@@ -251,12 +251,25 @@ def test_five_hundred_turns_fit_and_it_is_said_what_is_left_out():
     assert reply.text == KIND
 
 
-def test_turns_are_left_out_in_blocks():
-    llm, begins = ScriptedLLM(KIND, window=300), set()
-    for count in range(61, 77, 2):
+def test_turns_are_left_out_many_at_once_so_that_a_model_seldom_reads_the_talk_anew():
+    llm, begins = ScriptedLLM(KIND, window=300), []
+    for count in range(1, 101, 2):
         turns = talk(*[f"turn {at} and a few more words" for at in range(count)]).turns
-        begins.add(show(llm, Message("system", "scene"), turns, "Robin", 100).left_out)
-    assert len(begins) <= 3  # eight replies
+        shown = show(llm, Message("system", "scene"), turns, "Robin", 100)
+        assert llm.count(shown.messages) <= 200
+        assert llm.count(shown.messages) > 80 or not shown.left_out
+        begins.append(shown.left_out)
+    assert begins == sorted(begins)
+    assert begins[:14] == [0] * 14  # 27 turns of seven words are 189
+    assert sorted(set(begins)) == [0, 15, 30, 45, 60, 75]  # five cuts in fifty replies
+
+
+def test_one_turn_larger_than_the_room_is_still_answered():
+    llm = ScriptedLLM(KIND, window=100)
+    turns = talk("Hello.", "Hi.", "word " * 500, "I see.", "Are you there?").turns
+    shown = show(llm, Message("system", "scene"), turns, "Robin", 20)
+    assert (shown.left_out, shown.cut) == (3, False)
+    assert [message.content for message in shown.messages[1:]] == ["I see.", "Are you there?"]
 
 
 def test_a_last_turn_that_is_too_long_loses_its_beginning():

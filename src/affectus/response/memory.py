@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from affectus.backbones.llm import LLM, Message
 from affectus.sample import Sample
 
-BLOCK = 8  # turns are left out in blocks, so that what a model has read stays good for several replies
+KEPT = 0.5  # of the room, when a talk outgrows it: what a model has read stays good until the room is full again
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,36 @@ def show(llm: LLM, scene: Message, turns: Sequence[Sample], own: str, room: int)
     """
     talk = _messages(turns, own)
     limit = llm.window - room
-    sizes = [llm.count([message]) for message in talk[-llm.window // 4 :]]  # older ones never fit
-    sizes = [limit] * (len(talk) - len(sizes)) + sizes
-    left_out = 0
-    while left_out < len(talk) - 1 and llm.count([scene]) + sum(sizes[left_out:]) > limit:
-        left_out = min(left_out + BLOCK, len(talk) - 1)
+    longest = llm.count([_told(scene, len(turns))])
+    left_out = _outgrown([llm.count([message]) for message in talk], limit - longest)
     if left_out:
-        scene = Message("system", f"{scene.content} (The {left_out} oldest turns of the talk are left out.)")
+        scene = _told(scene, left_out)
     last, cut = talk[-1], False
     while True:
         shown = (scene, *talk[left_out:-1], last)
         if llm.count(shown) <= limit or len(last.content) < 40:
             return Shown(shown, left_out, cut)
         last, cut = Message(last.role, "[…] " + last.content[-len(last.content) // 2 :]), True
+
+
+def _told(scene: Message, left_out: int) -> Message:
+    return Message("system", f"{scene.content} (The {left_out} oldest turns of the talk are left out.)")
+
+
+def _outgrown(sizes: Sequence[int], limit: int) -> int:
+    """How many of the oldest turns are left out.
+
+    Each time that the turns since the last cut are more than the limit, the newest of them are kept that fill `KEPT` of
+    it. Earlier cuts don't depend on later turns.
+    """
+    begin = held = 0
+    for at, size in enumerate(sizes):
+        held += size
+        if held > limit:
+            while held > KEPT * limit and begin < at:
+                held -= sizes[begin]
+                begin += 1
+    return begin
 
 
 def _messages(turns: Sequence[Sample], own: str) -> list[Message]:
