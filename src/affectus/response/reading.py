@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,7 @@ class Ear:
 
     def _reader(self, slot: str, reader: Any) -> Any:
         if slot not in self._loaded:
+            _stop_words()  # importing them takes as long as a reply
             self._loaded[slot] = load(reader) if isinstance(reader, str) else reader
         return self._loaded[slot]
 
@@ -104,15 +106,20 @@ def _emotion(row: Affect) -> str:
 
 def causes(row: Affect) -> tuple[str, ...]:
     """Up to three words that speak for the reading, without words that say nothing by themselves."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
     told = [
         (at, e) for at, e in enumerate(row.evidence)
         if e.kind == "word" and e.text and (e.weight or 0) > 0 and e.text.isalpha()
-        and e.text.lower() not in ENGLISH_STOP_WORDS
+        and e.text.lower() not in _stop_words()
     ]  # fmt: skip
     most = sorted(sorted(told, key=lambda pair: -(pair[1].weight or 0))[:_MOST_CAUSES], key=lambda pair: pair[0])
     return tuple(dict.fromkeys(str(e.text) for _, e in most))
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS)
 
 
 Hearing = Callable[[Dialogue], Heard]
