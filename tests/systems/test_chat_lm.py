@@ -22,6 +22,10 @@ from affectus.sample import Dialogue, Sample, flatten
 from affectus.systems.chat_lm import LLAMA, REPLY, ChatLM
 from affectus.taxonomy import Target, scale
 from affectus.testing.items import labelled
+from affectus.training.folder import RunFolder
+from affectus.training.loop import train
+from affectus.training.recipe import Group, Run
+from affectus.training.source import Data
 
 FELT = Target("empathetic-dialogues-32", "felt")
 ADAPTED = Backbone(name="tiny:llama", lora=4, alpha=8.0, match=LLAMA)
@@ -229,3 +233,22 @@ def test_perplexity_falls_on_what_was_learned() -> None:
         system.loss(system(**batch.inputs), batch)[REPLY].backward()
         optimiser.step()
     assert surprise() < before - 0.3
+
+
+def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights of words and head are one tensor, which a state holds once."""
+    run = Run(
+        system="chat-lm/tiny", data={"own": 1}, optim=(Group(lr=1e-2),), epochs=2, batch=1, checkpoint=1, trackers=()
+    )
+    data = Data([talk(*TALK), talk("speaker: Hi.", "listener: Hello.")], (2,), (1.0,))
+    whole = train(run, data, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "draw", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, data, tmp_path / "parts")
+    again = train(run, data, tmp_path / "parts", resume=True)
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in whole.state_dict().items())
+
+
+def _interrupt(folder: RunFolder) -> None:
+    raise KeyboardInterrupt

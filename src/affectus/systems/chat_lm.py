@@ -79,7 +79,7 @@ class ChatLM(System):
         "batch": 8,
         "select": "best",
         "sampler": "length",
-        "optim": [{"lr": 5e-4}],
+        "optim": [{"lr": 3e-4}],
     }
 
     def __init__(self, config: ChatLMConfig) -> None:
