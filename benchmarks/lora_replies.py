@@ -210,7 +210,7 @@ def page(data: Path, keep: Path) -> Path:
     watched = [start, *(point["watched"] for point in curve if "watched" in point)]
     notes = [
         *(difference(found, what, where) for what, where in ASKED.items()),
-        "Naming the emotion, after minus before naming it: " + naming(found["after"]),
+        *(f"Naming the emotion, {way}: {naming(found[way])}" for way in WAYS),
         "After minus before, replies: " + "; ".join(f"{t} {gap(judged, t)}" for t in judged.figures.gaps) + ".",
         f"Replies: n {judged.dialogues}, greedy, at most {configuration(run.system).reply_longest} tokens, no emotion "
         "named; one a conversation of EmpatheticDialogues. The listeners' own have Dist-1 "
@@ -279,6 +279,7 @@ def difference(found: dict[str, Any], what: str, where: str) -> str:
 
 
 def naming(found: dict[str, Any]) -> str:
+    """How much less surprised a model is where the emotion is named."""
     (named, tokens, talk), (bare, _, _) = columns(found["gold"]), columns(found["unnamed"])
     return f"{interval(bootstrap(a_token, named - bare, tokens, n=RESAMPLES, groups=talk))} nats a token."
 
