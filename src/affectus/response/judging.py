@@ -191,7 +191,10 @@ def _agreement(
         counts = ", ".join(f"{count} of {len(systems[name])} replies of {name}" for name, count in took_part.items())
         notes.append(f"* not independent: {reader.name} took part in making {counts}; --reader names one that did not")
     if (1 - said.mean()) ** len(said) > _NONE_DRAWN:
-        notes.append(f"emotion found: not measured, {said.sum()} dialogues have an intended feeling in every file")
+        notes.append(
+            f"emotion found: not measured, {said.sum()} dialogues have an intended feeling in every file for which "
+            f"{reader.name} has a word"
+        )
         return []
     notes.append(
         f"emotion found: the intended feeling, by {reader.name}, over {said.sum()} of {len(said)} dialogues; left out: "
