@@ -43,8 +43,9 @@ class Agent:
         ear: Reads the other's feeling.
         chooser: Chooses the reply's feeling.
         temperature: Of the first attempt.
-        seed: Of the draws. A talk that is held again from its beginning gets the same replies; what a model keeps of
-            other prompts may change last digits, and with them a close choice.
+        seed: Of the draws. A talk that is held again from its beginning gets the same replies. One that is taken up in
+            its midst may not: what the model had read bit by bit it then reads at once, which changes last digits, and
+            with them close choices of words.
     """
 
     def __init__(
