@@ -32,7 +32,6 @@ from affectus.training.job import folder_of
 from record import Record, commit
 
 SEED, TOKENS = 0, 60
-READER = agreement.READERS[-1]  # the one before it has no label for neutral, which the agent means to be here
 LISTENER = "listener"
 AGENT, MODEL, NEAREST, RANDOM, PEOPLE, TRANSFORMER = (
     "agent", "smollm2 alone", "nearest context", "random reply", "people", "Transformer-XL",
@@ -164,7 +163,7 @@ def page(data: Path, keep: Path) -> Path:
     meant = {i: {key: row[key] for key in ("intended", "scale")} for i, row in said[AGENT].items()}
     same = {name: {i: {**rows[i], **meant[i]} for i in context} for name, rows in said.items()}
     others = {name: rows for name, rows in same.items() if name != PEOPLE}
-    reader = load(READER)
+    reader = load(agreement.independent())
     whole = judge(same, reader, listener=load(empathy.READER), talks=context, seed=SEED)
     against = judge(others, reader, said[PEOPLE], seed=SEED)
     by_reference = [title for title in against.figures.values if title not in whole.figures.values]

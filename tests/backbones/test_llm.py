@@ -179,3 +179,13 @@ def test_both_runtimes_of_the_embedded_model_agree():
     assert 1 < len(said) <= 12
     with pytest.raises(InputError, match="window"):
         fast.generate([Message("user", "word " * 3000)], tokens=10)
+
+
+def test_a_small_model_writes_with_one_thread_unless_the_user_says_otherwise(monkeypatch):
+    from affectus.backbones.llm.llama_cpp import _threads, _writing
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("psutil.cpu_count", lambda logical: 6)
+    assert (_writing(100_000_000), _writing(4_000_000_000), _threads()) == (1, 6, 6)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert (_writing(100_000_000), _writing(4_000_000_000), _threads()) == (3, 3, 3)
