@@ -145,3 +145,11 @@ def test_the_source_must_be_clear():
         Account(both, "chat.json")
     with pytest.raises(InputError, match="no reading"):
         Account(Timeline.empty())
+
+
+@pytest.mark.parametrize("asked", ["Why do you think so?", "How do you know?", "Which words?", "How sure are you?"])
+def test_what_was_told_can_be_asked_after_without_a_name(asked):
+    one = guide()
+    reply = one.respond(talk("How does Ben feel?", "What Ben shows: …", asked))
+    assert reply.text.startswith("For Ben words gives ")
+    assert not one.llm.asked

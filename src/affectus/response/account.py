@@ -119,7 +119,7 @@ class Account:
         def holds(kind: str) -> bool:
             return any(pattern.search(said) for pattern in patterns("questions", f"{kind}.patterns"))
 
-        if not (self.named(text) or holds("others")):
+        if not (self.named(text) or holds("others") or holds("told")):
             return None
         return next((kind for kind in ("say", "why", "change") if holds(kind)), None)
 
