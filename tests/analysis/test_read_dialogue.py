@@ -91,6 +91,7 @@ def test_one_turn_and_subtitles_without_names_are_no_conversation(trained: Path,
     assert set(analyze([single, cues]).column("by")) == {"affectus/text-goemotions"}
 
 
+@pytest.mark.slow
 def test_a_long_conversation_is_read_in_stretches_that_hear_enough(trained: Path) -> None:
     firsts = [first_heard(at) for at in range(5000)]
     heard = np.arange(5000) - firsts
@@ -104,6 +105,7 @@ def test_a_long_conversation_is_read_in_stretches_that_hear_enough(trained: Path
     np.testing.assert_allclose(read.scores("meld-7")[:MOST], whole.scores("meld-7"), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_listening_gives_what_reading_the_past_gives(trained: Path) -> None:
     dialogue = talk(40)
     offline = read_dialogues([dialogue], Settings(), reading.Log())
@@ -116,6 +118,7 @@ def test_listening_gives_what_reading_the_past_gives(trained: Path) -> None:
             assert heard.scores["meld-7"][label] == pytest.approx(p, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_listening_forgets_what_a_stretch_forgets(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("affectus.analysis.read_dialogue.MOST", 8)
     monkeypatch.setattr("affectus.analysis.read_dialogue.CARRIED", 3)

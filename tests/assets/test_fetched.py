@@ -54,6 +54,7 @@ def test_minilm_finds_like_sentences():
     assert far < 0.1
 
 
+@pytest.mark.slow
 def test_both_forms_of_whisper_hear_the_sentence(speech):
     import torch
     from transformers import AutoTokenizer, WhisperFeatureExtractor, WhisperForConditionalGeneration

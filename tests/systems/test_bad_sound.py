@@ -114,6 +114,7 @@ def test_a_cut_header_is_an_error_with_the_name_of_the_file(reader, speech, tmp_
         answer(reader, Media("audio", path=tmp_path / "cut.wav"))
 
 
+@pytest.mark.slow
 def test_of_three_hours_the_first_ten_minutes_are_read(reader, speech):
     hours = np.zeros(3 * 3600 * 8000, np.float32)
     part = resample(speech, RATE, 8000)
