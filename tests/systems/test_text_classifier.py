@@ -56,6 +56,12 @@ def test_losses_by_kind() -> None:
     assert loss_on(logits, torch.full_like(gold, float("nan")), "one-of").item() == 0
 
 
+def test_a_scale_that_cannot_be_derived_is_told_before_the_training() -> None:
+    targets = (Target("empathetic-dialogues-32", "felt"),)
+    with pytest.raises(ConfigError, match=r"'valence-arousal', which can't be computed from 'empathetic-dialogues-32'"):
+        build("text-classifier/tiny", targets=targets, derived=("valence-arousal",))
+
+
 def test_several_targets_and_none() -> None:
     targets = (Target("meld-7", "perceived"), Target("valence", "perceived"))
     system = build("text-classifier/tiny", targets=targets, derived=("ekman-6",))

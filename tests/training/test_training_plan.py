@@ -71,6 +71,20 @@ def test_a_table_replaces_the_corpora_of_a_recipe(table: Path) -> None:
     assert "targets" not in made.recipe.runs["masked"].config
 
 
+def test_own_labels_derive_what_they_can(tmp_path: Path) -> None:
+    def derived(labels: str, *changes: str) -> list[str]:
+        path = tmp_path / f"{labels} words.csv"
+        path.write_text(
+            "t,y\n" + "\n".join(f"text {i} of {label},{label}" for i in range(30) for label in labels.split())
+        )
+        made = plan("text-classifier/minilm-l6", path, columns=COLUMNS, changes=changes)
+        return made.recipe.runs["run"].config["derived"]
+
+    assert derived("glad cross") == []  # of which nobody published coordinates
+    assert derived("happy sad") == ["valence-arousal"]
+    assert derived("happy sad", "config.derived=[ekman-6]") == ["ekman-6"]  # asked for, so refused when it is built
+
+
 def test_a_system_with_a_recipe(tmp_path: Path) -> None:
     file = RECIPES / "leia" / "goemotions.yaml"
     assert plan("leia", tmp_path, recipe=file).recipe == read_recipe(file)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from affectus.affect import Evidence
+from affectus.errors import ScaleError, UnknownName
 from affectus.frontends.tokens import WORD, Tokens
 from affectus.readout import Readout, read_out
 from affectus.sample import Item, Sample, Span, as_items, flatten
@@ -181,3 +182,12 @@ def derive(scores: np.ndarray, source: str, target: str) -> np.ndarray:
 
         return valence_arousal(scores, source)
     return map_scores(scores, source, target)
+
+
+def derivable(source: str, target: str) -> bool:
+    """Whether `derive` leads from one scale to the other."""
+    try:
+        derive(np.zeros((1, len(scale(source)))), source, target)
+    except (ScaleError, UnknownName):
+        return False
+    return True

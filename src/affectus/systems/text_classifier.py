@@ -23,7 +23,7 @@ from affectus.card import Card
 from affectus.config import Config
 from affectus.errors import ConfigError
 from affectus.frontends.tokens import TextCollate
-from affectus.frontends.words import join_windows, read_words
+from affectus.frontends.words import derivable, join_windows, read_words
 from affectus.nn.by_length import states_by_length
 from affectus.nn.losses import losses_on
 from affectus.sample import Item
@@ -70,6 +70,12 @@ class TextClassifier(System):
         super().__init__(config)
         if not config.targets:
             raise ConfigError("a text classifier has no targets", remedy="name at least one scale in config.targets")
+        for name in config.derived:
+            if not derivable(config.targets[0].scale, name):
+                raise ConfigError(
+                    f"derived holds {name!r}, which can't be computed from {config.targets[0].scale!r}",
+                    remedy="set derived: []",
+                )
         self.backbone = backbones.text_encoder(config.backbone)
         for unused in ("pooler",):  # a layer on the first token, which mean pooling never reads
             if getattr(self.backbone, unused, None) is not None:

@@ -9,7 +9,9 @@ from typing import Any
 
 from affectus.corpora.base import Loaded, corpus
 from affectus.errors import ConfigError, InputError, unknown
+from affectus.frontends.words import derivable
 from affectus.registry import configuration, entry
+from affectus.taxonomy import Target
 from affectus.training.recipe import Recipe, apply_changes, parse, read_recipe
 
 
@@ -112,11 +114,19 @@ def _default(what: str, data: Path, own: Mapping[str, Loaded], changes: Sequence
 
 def _on_table(recipe: Recipe, loaded: Loaded) -> Recipe:
     """The recipe with the table instead of its corpora: heads are sized by the table's labels."""
-    targets = [asdict(target) for target in loaded.corpus.targets]
     runs = {}
     for name, run in recipe.runs.items():
-        learns = {"targets": targets} if configuration(run.system).targets else {}
+        config = _on_labels(configuration(run.system), run.config, loaded.corpus.targets)
         watched = "watch" in run.splits and "dev" in loaded.splits
         used: Any = {"train": "train"} | ({"watch": "dev"} if watched else {})
-        runs[name] = replace(run, data={loaded.corpus.name: 1.0}, config=run.config | learns, splits=used)
+        runs[name] = replace(run, data={loaded.corpus.name: 1.0}, config=config, splits=used)
     return replace(recipe, runs=runs)
+
+
+def _on_labels(usual: Any, given: Mapping[str, Any], targets: Sequence[Target]) -> dict[str, Any]:
+    """What is given, with heads for a table's labels; of what is usually derived, what can be from these labels."""
+    if not usual.targets:
+        return dict(given)
+    derived = [name for name in getattr(usual, "derived", ()) if derivable(targets[0].scale, name)]
+    kept = {"derived": derived} if hasattr(usual, "derived") else {}
+    return {**kept, **given, "targets": [asdict(target) for target in targets]}
