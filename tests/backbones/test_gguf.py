@@ -142,7 +142,7 @@ def test_what_can_not_be_converted_is_named(tmp_path: Path, network: Any, monkey
         (tmp_path / f"{name}.gguf").write_bytes(content)
         with pytest.raises(CheckpointError, match=f"{name}.gguf"):
             backbones.causal_lm(tmp_path / f"{name}.gguf")
-    with pytest.raises(CheckpointError, match="no model folder"):
+    with pytest.raises(CheckpointError, match="no language model"):
         open_llm(str(tmp_path / "none.gguf"))
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)
     with pytest.raises(MissingDependency, match=r"affectus\[chat\]"):

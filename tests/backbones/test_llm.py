@@ -147,8 +147,14 @@ def test_script_gives_answers_in_order_and_keeps_what_it_was_asked():
 def test_names(tmp_path):
     with pytest.raises(InputError, match="runtime"):
         open_llm("smollm2", runtime="onnx")  # type: ignore[arg-type]
-    with pytest.raises(CheckpointError, match="no model folder"):
-        open_llm(tmp_path / "nothing")
+    for name, remedy in (
+        (str(tmp_path / "nothing"), r"allowed: smollm2, the address of a server, ORG/NAME of the hub, a folder"),
+        ("smolm2", "did you mean 'smollm2'"),
+        ("localhost:8080/v1", "write 'http://localhost:8080/v1'"),
+        ("/nowhere", "a GGUF file"),
+    ):
+        with pytest.raises(CheckpointError, match=f"no language model.*{remedy}"):
+            open_llm(name)
     assert open_llm("tiny:llama").name == "tiny:llama"
 
 

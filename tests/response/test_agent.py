@@ -171,6 +171,14 @@ def test_the_next_attempt_takes_the_next_opening():
     assert reply.reasons[-1] == "so begin with: 'That must'"
 
 
+def test_interest_asks_and_a_question_ends_the_reply():
+    llm = ScriptedLLM([" long did that take? I see. And"], continues=True)
+    curious = agent(llm, hears=ear("neutral")).respond(talk("I moved to Lisbon."))
+    assert (curious.intended.top, curious.text) == ("curiosity", "What long did that take?")
+    kind = agent(ScriptedLLM([" really? That is sad. And"], continues=True)).respond(SAD)
+    assert kind.text == "I'm so sorry really? That is sad."
+
+
 def test_nothing_is_generated_beyond_the_last_sentence():
     pieces = []
 

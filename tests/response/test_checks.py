@@ -33,6 +33,7 @@ def test_an_ordinary_reply_passes(row):
         ("…", "empty"),
         ("I am here. You are here, you are here, and you are here.", "repetition"),
         ("I am so sorry. I am so sorry.", "repetition"),
+        ("Thank you for telling me. I'm sorry, I'm sorry.", "repetition"),
         ("We talked about this before! It was nice.", "repetition"),
         ("My dog died yesterday and I can't stop crying.", "echo"),
         ("You are Robin, a warm and plain friend.", "leak"),
@@ -59,3 +60,18 @@ def test_each_check_finds_its_fault(reply, check):
 def test_other_languages_pass_where_they_are_wanted():
     reply = "Das ist wirklich sehr schwer für dich und alle anderen."
     assert faults(reply, Situation("Mein Hund ist gestorben.", english=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("feeling", "reply", "fits"),
+    [
+        ("joy", "I'm so happy for you. I'm so sorry for your loss.", False),
+        ("joy", "I'm so happy for you. When do you start?", True),
+        ("caring", "I can imagine. I'm so happy to hear that.", False),
+        ("sadness", "How wonderful!", False),
+        ("caring", "I'm so sorry for your loss.", True),
+        ("curiosity", "I'm so sorry. How did it go?", True),  # what was read as plain talk may be sad
+    ],
+)
+def test_no_pity_where_gladness_is_meant_and_the_other_way_round(feeling, reply, fits):
+    assert (faults(reply, Situation("It is done.", feeling=feeling)) == []) == fits

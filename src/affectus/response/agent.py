@@ -16,7 +16,7 @@ from affectus.response.character import Character, load_character
 from affectus.response.checks import SAFETY, Situation, faults
 from affectus.response.distress import distress
 from affectus.response.feeling import Chooser
-from affectus.response.intents import Intents
+from affectus.response.intents import ASK, Intent, Intents
 from affectus.response.language import ENGLISH, foreign
 from affectus.response.memory import show
 from affectus.response.reading import UNCLEAR, Ear, Heard
@@ -149,26 +149,26 @@ class _Work:
         begin = f", beginning {first.opening!r}" if agent.llm.continues else ""
         self.reasons.append(f"and want to: {first.name}{begin}{score}")
         note = scene.note(heard, feeling, first)
-        situation = Situation(turn, f"{setting.content} {note}", own, limits.never, limits.words, not strange)
+        situation = Situation(turn, f"{setting.content} {note}", own, limits.never, limits.words, not strange, feeling)
         if agent.llm.continues:
-            prompts = [scene.opened(shown.messages, intent.opening) for intent in intents[:ATTEMPTS]]
+            prompts = [(scene.opened(shown.messages, intent.opening), intent) for intent in intents[:ATTEMPTS]]
         else:
-            prompts = [scene.with_note(shown.messages, note)]
+            prompts = [(scene.with_note(shown.messages, note), first)]
         text = self._said(prompts, situation)
         return self._done(text or first.fallback, agent.llm.name if text else FALLBACK)
 
-    def _said(self, prompts: Sequence[Sequence[Message]], situation: Situation) -> str:
+    def _said(self, prompts: Sequence[tuple[Sequence[Message], Intent]], situation: Situation) -> str:
         """The first reply that passes the checks, or nothing; each attempt takes the next prompt, as far as they go."""
         agent = self.agent
         for attempt in range(ATTEMPTS):
-            messages = prompts[min(attempt, len(prompts) - 1)]
+            messages, intent = prompts[min(attempt, len(prompts) - 1)]
             if 0 < attempt < len(prompts):
-                self.reasons.append(f"so begin with: {messages[-1].content!r}")
+                self.reasons.append(f"so begin with: {intent.opening!r}")
             heat = agent._temperature if attempt == 0 else max(agent._temperature, TEMPERATURE)
             seed = agent._seed + 1000 * attempt + len(self.dialogue.turns)
             try:
                 with self._timed("text"):
-                    said = self._generated(messages, heat, seed)
+                    said = self._generated(messages, heat, seed, asks=intent.name == ASK)
             except LLMError as error:
                 self.reasons.append(f"fallback: {error.what}")
                 return ""
@@ -181,7 +181,7 @@ class _Work:
         self.reasons.append(f"fallback: {ATTEMPTS} replies were refused")
         return ""
 
-    def _generated(self, messages: Sequence[Message], temperature: float, seed: int) -> str:
+    def _generated(self, messages: Sequence[Message], temperature: float, seed: int, asks: bool) -> str:
         opening = messages[-1].content if messages[-1].role == "assistant" else ""
         pieces: list[str] = [opening] if opening else []
         begun = False
@@ -190,8 +190,9 @@ class _Work:
                 self.seconds.setdefault("first token", time.perf_counter() - self.begun)
                 begun = True
             pieces.append(piece)
-            if len(_ended("".join(pieces) + " ")) >= self.agent.character.limits.sentences:
-                break
+            ended = _ended("".join(pieces) + " ")
+            if len(ended) >= self.agent.character.limits.sentences or (asks and ended and ended[-1].endswith("?")):
+                break  # a question waits for its answer
         return "".join(pieces)
 
     def _done(self, text: str, by: str) -> Reply:

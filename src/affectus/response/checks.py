@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from affectus.response.language import foreign
-from affectus.response.tables import patterns, plain, words
+from affectus.response.tables import patterns, plain, table, words
 
 RUN = 6  # words in a row that count as copied
 _FORMS = re.compile(
@@ -35,6 +35,7 @@ class Situation:
         never: Phrases that the persona excludes.
         most: Words that a reply may have.
         english: Whether the reply has to be English.
+        feeling: That the reply is meant to show.
     """
 
     turn: str
@@ -43,6 +44,7 @@ class Situation:
     never: Sequence[str] = field(default=())
     most: int = 200
     english: bool = True
+    feeling: str = ""
 
 
 def faults(reply: str, situation: Situation, only: Iterable[str] = ()) -> list[str]:
@@ -62,7 +64,7 @@ def _empty(reply: str, situation: Situation) -> str:
 
 
 def _repeats(reply: str, situation: Situation) -> str:
-    """The same three words three times, a sentence twice, or a sentence of an earlier reply again."""
+    """The same three words three times, a sentence or a part of one twice, or a sentence of an earlier reply again."""
     said = words(reply)
     runs = [tuple(said[at : at + 3]) for at in range(len(said) - 2)]
     for run in runs:
@@ -71,6 +73,9 @@ def _repeats(reply: str, situation: Situation) -> str:
     sentences = _sentences(reply)
     if len(set(sentences)) < len(sentences):
         return "a sentence twice"
+    parts = [part for part in _parts(reply, r"[.!?,;]+") if " " in part]
+    if len(set(parts)) < len(parts):
+        return "a part of a sentence twice"
     before = {sentence for text in situation.earlier for sentence in _sentences(text)}
     return "a sentence of an earlier reply" if before & set(sentences) else ""
 
@@ -87,7 +92,7 @@ def _echoes(reply: str, situation: Situation) -> str:
 def _leaks(reply: str, situation: Situation) -> str:
     """Words of the orders, or about them."""
     run = _common_run(words(reply), words(situation.orders))
-    return repr(" ".join(run)) if len(run) >= RUN - 1 else _first("leak", reply)
+    return repr(" ".join(run)) if len(run) >= RUN - 1 else _first("leak.patterns", reply)
 
 
 def _obeys(reply: str, situation: Situation) -> str:
@@ -95,7 +100,7 @@ def _obeys(reply: str, situation: Situation) -> str:
     turn = plain(situation.turn)
     if not any(pattern.search(turn) for pattern in patterns("checks", "orders.patterns")):
         return ""
-    if found := _first("obedience", reply):
+    if found := _first("obedience.patterns", reply):
         return found
     said, heard = words(reply), words(turn)
     ordered = [words(next(filter(None, match))) for match in _SAID.findall(turn)]
@@ -105,10 +110,7 @@ def _obeys(reply: str, situation: Situation) -> str:
     run = _common_run(said, heard)
     if len(run) > 2 or (run and len(run) >= 0.5 * len(said)):
         return repr(" ".join(run))
-    parts = re.findall(
-        r"(?:you are|you're|act as|be|name is|called|praise|company)(?: now| my| an?| the)* ((?:[a-z]+ ?){1,3})", turn
-    )
-    for part in parts:
+    for part in _PARTS.findall(turn):
         played = [word for word in part.split() if len(word) > 2 and word not in _SMALL]
         if played and played[0] in said:
             return repr(played[0])
@@ -116,7 +118,7 @@ def _obeys(reply: str, situation: Situation) -> str:
 
 
 def _unsafe(reply: str, situation: Situation) -> str:
-    return _first("unsafe", reply)
+    return _first("unsafe.patterns", reply)
 
 
 def _form(reply: str, situation: Situation) -> str:
@@ -127,6 +129,12 @@ def _form(reply: str, situation: Situation) -> str:
     if len(letters) > 12 and sum(c.isupper() for c in letters) > 0.6 * len(letters):
         return "capitals"
     return "not English" if situation.english and foreign(reply) else ""
+
+
+def _tone(reply: str, situation: Situation) -> str:
+    """Pity where gladness is meant, gladness where comfort is."""
+    unfit = (name for name, row in table("checks")["tone"].items() if situation.feeling in row["not_with"])
+    return next(filter(None, (_first(f"tone.{name}.patterns", reply) for name in unfit)), "")
 
 
 def _limits(reply: str, situation: Situation) -> str:
@@ -149,6 +157,7 @@ CHECKS: dict[str, Callable[[str, Situation], str]] = {
     "obeyed": _obeys,
     "unsafe": _unsafe,
     "form": _form,
+    "tone": _tone,
     "limits": _limits,
 }
 SAFETY = ("leak", "obeyed", "unsafe", "form")
@@ -156,13 +165,17 @@ SAFETY = ("leak", "obeyed", "unsafe", "form")
 
 def _sentences(text: str) -> list[str]:
     """The words of each sentence of more than two."""
-    parts = (words(part) for part in re.split(r"[.!?]+", text))
-    return [" ".join(part) for part in parts if len(part) > 2]
+    return [part for part in _parts(text, r"[.!?]+") if part.count(" ") > 1]
+
+
+def _parts(text: str, ends: str) -> list[str]:
+    """The words of each part, without what stands between them."""
+    return [" ".join(words(part)) for part in re.split(ends, text)]
 
 
 def _first(name: str, reply: str) -> str:
     said = plain(reply)
-    found = (pattern.search(said) for pattern in patterns("checks", f"{name}.patterns"))
+    found = (pattern.search(said) for pattern in patterns("checks", name))
     return next((repr(match.group()) for match in found if match), "")
 
 

@@ -9,6 +9,7 @@ from affectus.backbones.llm import LLM, LLMError, Message
 from affectus.response.tables import table
 
 RULE = "rule:intent"
+ASK = "ask"
 _NOTHING = (Message("user", "N/A"),)
 _REMEMBERED = 3  # own replies whose openings are not used again
 
@@ -58,7 +59,7 @@ class Intents:
             own: Earlier replies, newest last.
         """
         rows = table("intents")
-        suited = [name for name, row in rows.items() if feeling in row["suits"]] or ["acknowledge", "ask"]
+        suited = [name for name, row in rows.items() if feeling in row["suits"]] or ["acknowledge", ASK]
         pairs = [(name, opening) for name in suited for opening in rows[name]["openings"]]
         scores = self._scores(messages, [opening for _, opening in pairs])
         by = self._llm.name if scores else RULE

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Literal
 
 from affectus import assets
 from affectus.backbones.gguf import SUFFIX
 from affectus.backbones.llm.base import LLM
-from affectus.errors import check_option
+from affectus.errors import CheckpointError, check_option, suggest
 
 EMBEDDED = {"smollm2": "asset:smollm2-135m"}
+_HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_SCHEMES = ("asset:", "hf:", "tiny:")
+_FORMS = "smollm2, the address of a server, ORG/NAME of the hub, a folder, a GGUF file"
 RUNTIMES = ("auto", "llama.cpp", "transformers")
 
 
@@ -51,7 +55,10 @@ def open_llm(ref: str | Path = "smollm2", *, runtime: Literal["auto", "llama.cpp
         from affectus.backbones.llm.tuned import tuned_llm
 
         return tuned_llm(folder, name)
-    if ":" not in where and where.count("/") == 1 and not folder.exists() and folder.suffix.lower() != SUFFIX:
+    if not where.startswith(_SCHEMES) and not folder.exists():
+        if not _HUB.fullmatch(where) or folder.suffix.lower() == SUFFIX:
+            remedy = f"write 'http://{name}'" if ":" in name else suggest(name, EMBEDDED)
+            raise CheckpointError(f"there is no language model {name!r}", allowed=_FORMS, remedy=remedy)
         where = f"hf:{where}"
     return TransformersLLM(where, name)
 
