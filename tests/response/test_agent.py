@@ -9,7 +9,7 @@ from affectus.affect import Affect
 from affectus.backbones.llm import LLMError, Message, ScriptedLLM, Unscorable
 from affectus.errors import InputError
 from affectus.response import Agent, load_character, record
-from affectus.response.agent import tidy
+from affectus.response.agent import fresh, tidy
 from affectus.response.feeling import Chooser, showing
 from affectus.response.memory import show
 from affectus.response.reading import Ear, heard
@@ -310,6 +310,19 @@ def test_several_people_are_told_apart_by_name():
 def test_what_was_said_is_tidied(said, kept):
     limits = load_character().limits.model_copy(update={"words": 6})
     assert tidy(said, load_character().model_copy(update={"limits": limits})) == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("I'm sorry. That must hurt.", "That must hurt."),
+        ("That must hurt. That must hurt!", "That must hurt."),
+        ("I'm sorry.", "I'm sorry."),  # nothing else was said: the checks decide
+        ("no end", "no end"),
+    ],
+)
+def test_a_sentence_that_was_said_before_is_left_out(said, kept):
+    assert fresh(said, ["Oh no. I'm sorry."]) == kept
 
 
 def test_affect_without_a_scale_is_no_trouble():

@@ -172,7 +172,7 @@ class _Work:
             except LLMError as error:
                 self.reasons.append(f"fallback: {error.what}")
                 return ""
-            text = tidy(said, agent.character)
+            text = fresh(tidy(said, agent.character), situation.earlier)
             with self._timed("checks"):
                 wrong = faults(text, situation) or faults(said, situation, SAFETY)  # also what was tidied away
             if not wrong:
@@ -230,6 +230,17 @@ def tidy(said: str, character: Character) -> str:
             break
         kept += sentence
     return " ".join(kept.split())
+
+
+def fresh(text: str, earlier: Sequence[str]) -> str:
+    """The sentences of a text that neither it nor an earlier reply has said before; the whole text if there is none."""
+    said = {tuple(words(sentence)) for reply in earlier for sentence in _ended(reply)}
+    kept = []
+    for sentence in _ended(text):
+        if (heard := tuple(words(sentence))) not in said:
+            kept.append(sentence.strip())
+            said.add(heard)
+    return " ".join(kept) or text
 
 
 def _ended(text: str) -> list[str]:
