@@ -93,6 +93,11 @@ def test_other_dialogues_are_counted_and_named():
         judge({"A": a}, Reader(), {"0": a["0"]})
 
 
+def test_one_dialogue_is_too_few():
+    with pytest.raises(InputError, match=r"there is 1 dialogue \('0'\); allowed: two or more"):
+        judge({"A": rows("Yes."), "B": rows("No.")}, Reader())
+
+
 def test_rows_are_matched_by_dialogue_not_by_order():
     a = rows("that is a joy", "what a pity", "i am here for you")
     turned = dict(reversed(a.items()))

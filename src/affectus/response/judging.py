@@ -113,6 +113,8 @@ def judge(
     ids = list(systems[first])
     for name in others:
         same_dialogues(name, systems[name], first, systems[first])
+    if len(ids) < 2:
+        raise InputError(f"there is {_several(ids)}", allowed="two or more: intervals are drawn over dialogues")
     texts = {name: [rows[i]["text"] for i in ids] for name, rows in systems.items()}
     notes = []
     figures = []
