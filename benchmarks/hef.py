@@ -323,7 +323,8 @@ def answers(kept: dict[tuple[str, str], dict[str, Any]], drawn: Sequence[Sample]
     if not whole:
         return []
     lines = [
-        "Replies through llama.cpp, four bits a weight, on one thread while much other work ran; medians of seconds."
+        "Replies through llama.cpp, eight bits a weight, on one thread while the other core worked too; medians of "
+        "seconds."
     ]
     for arm in ANSWERING:
         rows = [kept[arm, name] for name in whole]
@@ -346,7 +347,7 @@ def served(kept: dict[tuple[str, str], dict[str, Any]], here: dict[tuple[str, st
             same = np.mean([row["label"] == here[arm, row["id"]]["label"] for row in rows])
             parsed, lost = (np.mean([flag in row["flags"] for row in rows]) for flag in (PARSED, FALLBACK))
             lines.append(
-                f"Over HTTP from llama.cpp's own server (four bits a weight), {arm}, n {len(rows)}: answered in words "
+                f"Over HTTP from llama.cpp's own server (eight bits a weight), {arm}, n {len(rows)}: answered in words "
                 f"{parsed:.2f}, could not be read {lost:.2f}, the label as in the table above {same:.2f}."
             )
     return lines

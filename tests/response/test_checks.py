@@ -75,3 +75,8 @@ def test_other_languages_pass_where_they_are_wanted():
 )
 def test_no_pity_where_gladness_is_meant_and_the_other_way_round(feeling, reply, fits):
     assert (faults(reply, Situation("It is done.", feeling=feeling)) == []) == fits
+
+
+def test_a_help_desk_answers_those_who_ask_for_help():
+    assert faults("How can I help you?", Situation("I moved to Lisbon.")) == ["service: 'how can i help'"]
+    assert faults("How can I help you?", Situation("Can you help me?")) == []

@@ -131,6 +131,11 @@ def _form(reply: str, situation: Situation) -> str:
     return "not English" if situation.english and foreign(reply) else ""
 
 
+def _serves(reply: str, situation: Situation) -> str:
+    """What a help desk says, to somebody who asks for no help."""
+    return "" if "help" in words(situation.turn) else _first("service.patterns", reply)
+
+
 def _tone(reply: str, situation: Situation) -> str:
     """Pity where gladness is meant, gladness where comfort is."""
     unfit = (name for name, row in table("checks")["tone"].items() if situation.feeling in row["not_with"])
@@ -157,6 +162,7 @@ CHECKS: dict[str, Callable[[str, Situation], str]] = {
     "obeyed": _obeys,
     "unsafe": _unsafe,
     "form": _form,
+    "service": _serves,
     "tone": _tone,
     "limits": _limits,
 }
