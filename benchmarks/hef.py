@@ -214,7 +214,7 @@ def page(test: Sequence[Sample], drawn: Sequence[Sample], keep: Path) -> Path:
             f"One context of each of {len(drawn)} test conversations of EmpatheticDialogues, drawn once. The small "
             "model is `affectus/text-empathetic` (its recipe; it learned from nine in ten development conversations). "
             "The language model is SmolLM2-135M-Instruct in float32 through transformers; what llama.cpp takes stands "
-            "below. Prompts are version 1, three emotions come first, three "
+            f"below. Prompts are version {HEFConfig().prompts}, three emotions come first, three "
             "words are named, options are scored by their likelihood. Strict: the label is the gold. Official, as in "
             "the authors' scripts: the gold is a part of what was said. Intervals are percentile bootstraps over "
             "contexts."

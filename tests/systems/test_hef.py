@@ -263,7 +263,7 @@ TALK = Dialogue(
 
 def test_a_reply_says_what_led_to_it_and_who_did_what() -> None:
     llm = ScriptedLLM(
-        "Listener: I am so sorry.\nSpeaker: thanks", lambda _, option: float(option == f" {ranked(4)[1]}")
+        "I am so sorry. I am so sorry. That must\nthanks", lambda _, option: float(option == f" {ranked(4)[1]}")
     )
     hef = system(llm, turns=2, candidates=2)
     reply = hef.respond(TALK)
@@ -271,15 +271,20 @@ def test_a_reply_says_what_led_to_it_and_who_did_what() -> None:
     assert reply.reasons[0] == f"the speaker feels {ranked(4)[1]} (stage 1, scored)"
     assert reply.reasons[1] == "because of: today, case"
     assert reply.reasons[2] == "the first 1 turns were not shown to scripted"
-    assert reply.by == {"emotion": "small + scripted", "text": "scripted", "prompts": "hef/1"}
+    assert reply.by == {"emotion": "small + scripted", "text": "scripted", "prompts": "hef/2"}
     assert set(reply.seconds) == {"emotion", "text"}
     asked = llm.asked[-1]
-    assert "dog" not in asked[1].content
-    assert "Listener: Oh no, when?\nSpeaker: Today, in case 4" in asked[1].content
-    assert f"The speaker feels {ranked(4)[1]}." in asked[1].content
+    assert (
+        f"The user feels {ranked(4)[1]}. Words that have likely triggered the emotion: today, case." in asked[0].content
+    )
+    assert asked[1:] == (Message("user", "Today, in case 4"),)  # a talk does not begin with the listener
+    system(llm).respond(TALK)
+    assert [(m.role, m.content) for m in llm.asked[-1][1:]] == [
+        ("user", "My dog ran away"), ("assistant", "Oh no, when?"), ("user", "Today, in case 4")
+    ]  # fmt: skip
     show = Affect({SCALE: {"caring": 1.0}}, SCALE, "intended")
     assert hef.respond(TALK, show).intended is show
-    assert "to show that they feel caring" in llm.asked[-1][1].content
+    assert "Show that you feel caring." in llm.asked[-1][0].content
     with pytest.raises(LLMError, match="answered nothing"):
         system(ScriptedLLM("", lambda *_: 0.0)).respond(TALK)
     with pytest.raises(InputError, match="no turns"):
@@ -346,4 +351,4 @@ def test_the_registry_puts_it_together() -> None:
     assert choice.stage == 0
     assert hef.llm.name == "tiny:llama"
     assert not list(hef.parameters())  # nothing of its parts is its own
-    assert prompt("1", "first").count("{") == 3
+    assert prompt("2", "first").count("{") == 3

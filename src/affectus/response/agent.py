@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from affectus.affect import Affect
 from affectus.backbones.llm import LLM, LLMError, Message, open_llm
+from affectus.backbones.llm.stops import sentences
 from affectus.errors import InputError
 from affectus.reply import Reply
 from affectus.response import scene
@@ -190,7 +191,7 @@ class _Work:
                 self.seconds.setdefault("first token", time.perf_counter() - self.begun)
                 begun = True
             pieces.append(piece)
-            ended = _ended("".join(pieces) + " ")
+            ended = sentences("".join(pieces) + " ")
             if len(ended) >= self.agent.character.limits.sentences or (asks and ended and ended[-1].endswith("?")):
                 break  # a question waits for its answer
         return "".join(pieces)
@@ -225,24 +226,20 @@ def tidy(said: str, character: Character) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1].strip()
     kept = ""
-    for sentence in (_ended(text) or [text])[: character.limits.sentences]:
-        if kept and len(words(kept + sentence)) > character.limits.words:
+    for sentence in (sentences(text) or [text])[: character.limits.sentences]:
+        longer = f"{kept} {sentence}"
+        if kept and len(words(longer)) > character.limits.words:
             break
-        kept += sentence
+        kept = longer
     return " ".join(kept.split())
 
 
 def fresh(text: str, earlier: Sequence[str]) -> str:
     """The sentences of a text that neither it nor an earlier reply has said before; the whole text if there is none."""
-    said = {tuple(words(sentence)) for reply in earlier for sentence in _ended(reply)}
+    said = {tuple(words(sentence)) for reply in earlier for sentence in sentences(reply)}
     kept = []
-    for sentence in _ended(text):
+    for sentence in sentences(text):
         if (heard := tuple(words(sentence))) not in said:
-            kept.append(sentence.strip())
+            kept.append(sentence)
             said.add(heard)
     return " ".join(kept) or text
-
-
-def _ended(text: str) -> list[str]:
-    """The sentences that have an end."""
-    return re.findall(r".+?[.!?…]+[\"'”’)\]]*(?=\s|$)", text, re.DOTALL)

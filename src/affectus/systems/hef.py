@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -25,6 +27,7 @@ from torch import Tensor
 
 from affectus.affect import Affect, Evidence
 from affectus.backbones.llm import LLM, LLMError, Message, Unscorable, open_llm
+from affectus.backbones.llm.stops import whole
 from affectus.batch import Batch
 from affectus.card import Card
 from affectus.config import Config, Ref
@@ -46,6 +49,7 @@ _PROMPTS = Path(__file__).parent / "hef_prompts"
 _LOW = -30.0  # log-odds of the labels that were not chosen
 _MARKS = re.compile(r"^\W+|\W+$")  # around a word
 _WORD_TOKENS, _REPLY_TOKENS = 8, 60
+_SENTENCES = 2  # of a reply, as the prompt asks for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,7 @@ class HEFConfig(Config):
     turns: Annotated[int, Field(ge=1)] = 9
     temperature: Annotated[float, Field(ge=0)] = 0.0
     seed: int = 0
-    prompts: Literal["1"] = "1"
+    prompts: Literal["2"] = "2"
 
     def __post_init__(self) -> None:
         if len(self.targets) != 1 or scale(self.targets[0].scale).kind != "one-of":
@@ -371,10 +375,24 @@ class HEF(System):
 
     def _messages(self, one: Spoken, name: str, causes: tuple[str, ...], **gaps: str) -> list[Message]:
         said = [f"{'Speaker' if who == USR else 'Listener'}: {text}" for text, who in one.turns[-self.config.turns :]]
+        text = self._filled(name, causes, context="\n".join(said), **gaps)
+        return [Message("system", prompt(self.config.prompts, "scene")), Message("user", text)]
+
+    def _talk(self, one: Spoken, causes: tuple[str, ...], **gaps: str) -> list[Message]:
+        """What is known of the speaker, and the turns as a talk with the model; it begins and ends with the speaker."""
+        messages = [Message("system", self._filled("respond", causes, **gaps))]
+        shown = one.turns[-self.config.turns :]
+        for who, turns in groupby(shown, key=itemgetter(1)):
+            own = who != shown[-1][1]
+            if own and len(messages) == 1:
+                continue  # a talk begins with the user in most models' templates
+            messages.append(Message("assistant" if own else "user", "\n".join(text for text, _ in turns)))
+        return messages
+
+    def _filled(self, name: str, causes: tuple[str, ...], **gaps: str) -> str:
         version = self.config.prompts
         words = prompt(version, "causes").format(words=", ".join(causes)) if causes else ""
-        text = prompt(version, name).format(context="\n".join(said), causes=words, **gaps)
-        return [Message("system", prompt(version, "scene")), Message("user", text)]
+        return prompt(version, name).format(causes=words, **gaps)
 
     # -- reading ---------------------------------------------------------------------------------------------------
     def forward(self, contexts: list[Spoken]) -> dict[str, Tensor]:
@@ -425,11 +443,11 @@ class HEF(System):
             raise InputError("the last turn has no words", allowed="something to answer")
         chosen = time.perf_counter()
         show = prompt(self.config.prompts, "show").format(emotion=intended.top) if intended and intended.top else ""
-        asked = self._messages(found[-1], "respond", choice.causes, emotion=choice.label, show=show)
+        asked = self._talk(found[-1], choice.causes, emotion=choice.label, show=show)
         pieces = self.llm.generate(
             asked, tokens=_REPLY_TOKENS, seed=self.config.seed, temperature=self.config.temperature, stop=("\n",)
         )
-        text = "".join(pieces).strip().removeprefix("Listener:").strip()
+        text = whole("".join(pieces), _SENTENCES)
         if not text:
             raise LLMError(f"{self.llm.name} answered nothing", remedy="ask again with another seed and a temperature")
         done = time.perf_counter()

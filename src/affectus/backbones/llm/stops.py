@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 
@@ -23,3 +24,13 @@ def until(pieces: Iterable[str], stop: Sequence[str]) -> Iterator[str]:
         held = held[len(held) - keep :]
     if held:
         yield held
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences that have an end."""
+    return [found.strip() for found in re.findall(r".+?[.!?…]+[\"'”’)\]]*(?=\s|$)", text, re.DOTALL)]
+
+
+def whole(text: str, most: int) -> str:
+    """The first sentences, each once and without one that was cut off; the text itself if none has an end."""
+    return " ".join(list(dict.fromkeys(sentences(text)))[:most]) or text.strip()
