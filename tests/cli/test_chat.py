@@ -158,7 +158,10 @@ def test_a_talk_about_a_file_that_is_read_now(run, llm, text_reader, tmp_path):
 def test_what_a_talk_is_about_must_be_there(run, llm, results, tmp_path):
     for words, message in (
         (["--about", tmp_path / "none.parquet"], "none.parquet"),
-        (["--about", tmp_path], "timeline.parquet"),
+        (
+            ["--about", tmp_path],
+            "holds no timeline.parquet; allowed: one file, or a folder that `affectus analyze --out`",
+        ),
         (["--source", "chat.jsonl"], "without --about"),
         (["--about", results, "--source", "chat.json"], "chat.jsonl"),
     ):

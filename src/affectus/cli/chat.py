@@ -86,10 +86,16 @@ def chat(
 
 def _account(about: Path, source: str | None) -> Account:
     """What was read of a file: taken from results, or read now."""
+    from affectus.errors import FileError
     from affectus.response import Account
     from affectus.timeline import Timeline
 
     results = about / "timeline.parquet" if about.is_dir() else about
+    if about.is_dir() and not results.is_file():
+        raise FileError(
+            f"the folder {str(about)!r} holds no timeline.parquet",
+            allowed="one file, or a folder that `affectus analyze --out` made with the format parquet",
+        )
     if results.suffix == ".parquet":
         return Account(Timeline.load(results), source)
     from affectus import analyze, progress
