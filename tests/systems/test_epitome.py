@@ -83,14 +83,19 @@ def test_the_whole_forward_is_that_of_the_equations(pooling: str) -> None:
 
 @torch.no_grad()
 def test_the_loss_is_the_weighted_sum_of_both_cross_entropies() -> None:
-    system = tiny(level_weight=0.7, rationale_weight=0.2)
+    weights = torch.tensor([0.5, 2.0, 3.0])
+    system = tiny(level_weight=0.7, rationale_weight=0.2, weights={REACTIONS: tuple(weights.tolist())})
     batch = system.collate([rated(PAIR, "weak", "poor"), rated(LONGER, "none")]).to("cpu")
     outputs = system(**batch.inputs)
     terms = system.loss(outputs, batch)
     gold = batch.targets[REACTIONS].argmax(1)
     rows = torch.isfinite(batch.targets[REACTIONS]).all(1)
     levels = -outputs[REACTIONS][rows].log_softmax(1).gather(1, gold[rows][:, None])
+    levels = levels[:, 0] * weights[gold[rows]]
     assert float(terms[REACTIONS]) == pytest.approx(0.7 * float(levels.mean()), rel=1e-5)
+    plain = tiny(level_weight=0.7).loss(outputs, batch)
+    assert float(plain[REACTIONS]) != pytest.approx(float(terms[REACTIONS]), rel=0.01)
+    assert plain[MEANING] == terms[MEANING]
     marked = batch.targets[REACTIONS + RATIONALE]
     p, known = outputs[REACTIONS + RATIONALE].sigmoid(), torch.isfinite(marked)
     each = -torch.where(marked > 0, p.log(), (1 - p).log())[known]
@@ -158,6 +163,9 @@ def test_what_is_no_configuration() -> None:
         build("epitome/tiny", targets=(Target("valence", "perceived"),))
     with pytest.raises(ConfigError, match="one-of"):
         build("epitome/tiny", targets=())
+    for weights in ({REACTIONS: (1.0, 1.0)}, {"valence": (1.0,)}):
+        with pytest.raises(ConfigError, match="one for each level of a target"):
+            build("epitome/tiny", weights=weights)
 
 
 def test_the_posts_encoder_is_never_trained_nor_stored() -> None:

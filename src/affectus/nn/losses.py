@@ -12,7 +12,7 @@ from affectus.errors import ConfigError
 from affectus.taxonomy import scale
 
 
-def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
+def loss_on(logits: Tensor, gold: Tensor, kind: str, weights: Sequence[float] = ()) -> Tensor:
     """Loss of one target; rows and labels without gold (NaN) do not count.
 
     Args:
@@ -20,11 +20,13 @@ def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
         gold: (b, k) scores, NaN where unknown.
         kind: `any-of`: binary cross-entropy, mean over labels; `one-of`: cross-entropy with the gold distribution;
             `level`: squared error.
+        weights: Of the labels of a `one-of` target, by which what each adds to the mean is multiplied; all 1 if empty.
     """
     known = ~gold.isnan()
     filled = torch.where(known, gold, torch.zeros_like(gold))
     if kind == "one-of":
         rows = known.any(1)
+        filled = filled * filled.new_tensor(weights) if weights else filled
         return -(filled * F.log_softmax(logits, 1)).sum(1)[rows].mean() if rows.any() else logits.sum() * 0
     if kind == "any-of":
         each = F.binary_cross_entropy_with_logits(logits, filled, reduction="none")
@@ -33,18 +35,27 @@ def loss_on(logits: Tensor, gold: Tensor, kind: str) -> Tensor:
     return each[known].mean() if known.any() else logits.sum() * 0
 
 
-def losses_on(outputs: Mapping[str, Tensor], gold: Mapping[str, Tensor], scales: Sequence[str]) -> dict[str, Tensor]:
+def losses_on(
+    outputs: Mapping[str, Tensor],
+    gold: Mapping[str, Tensor],
+    scales: Sequence[str],
+    weights: Mapping[str, Sequence[float]] | None = None,
+) -> dict[str, Tensor]:
     """`loss_on` of each scale that has gold, by the kind of the scale.
 
     Args:
         outputs: Scale name → (b, k) logits.
         gold: Scale name → (b, k) scores.
         scales: What is learned.
+        weights: Scale name → weights of its labels, where they are not alike.
 
     Raises:
         ConfigError: If there is gold for none of them.
     """
-    terms = {name: loss_on(outputs[name], gold[name], scale(name).kind) for name in scales if name in gold}
+    of = weights or {}
+    terms = {
+        name: loss_on(outputs[name], gold[name], scale(name).kind, of.get(name, ())) for name in scales if name in gold
+    }
     if not terms:
         raise ConfigError("the batch has gold for none of the targets", allowed=", ".join(scales))
     return terms

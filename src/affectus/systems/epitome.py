@@ -9,7 +9,7 @@ figures of the paper, whose encoders were trained further on posts that are not 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -56,6 +56,8 @@ class EpitomeConfig(Config):
         max_length: Tokens of a post and of a response, special ones included; the rest is left out and flagged.
         dropout: Share of features and of attention weights dropped in training.
         level_weight: Of the levels in the loss.
+        weights: Of each level of a mechanism, scale → numbers, by which its part in the loss of the levels is
+            multiplied; a mechanism that is not named has all alike, as in the paper.
         rationale_weight: Of the rationales in the loss.
     """
 
@@ -66,6 +68,7 @@ class EpitomeConfig(Config):
     max_length: Annotated[int, Field(ge=8)] = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     level_weight: Annotated[float, Field(ge=0)] = 0.5
+    weights: dict[str, tuple[Annotated[float, Field(ge=0)], ...]] = field(default_factory=dict)
     rationale_weight: Annotated[float, Field(ge=0)] = 0.5
 
 
@@ -226,6 +229,11 @@ class Epitome(System):
         super().__init__(config)
         if not config.targets or any(scale(t.scale).kind != "one-of" for t in config.targets):
             raise ConfigError(f"targets are {[t.scale for t in config.targets]}", allowed="scales of kind one-of")
+        for name, numbers in config.weights.items():
+            if name not in {t.scale for t in config.targets} or len(numbers) != len(scale(name)):
+                raise ConfigError(
+                    f"weights has {len(numbers)} numbers for {name!r}", allowed="one for each level of a target"
+                )
         self.backbone = _encoder(config.backbone)
         self.post = _encoder(Backbone(name=str(config.backbone), train=False)) if config.seeker else None
         width = self.backbone.config.hidden_size
@@ -267,13 +275,14 @@ class Epitome(System):
         Raises:
             ConfigError: If there is gold for no target.
         """
-        names = [t.scale for t in self.config.targets]
-        terms = {k: self.config.level_weight * v for k, v in losses_on(outputs, batch.targets, names).items()}
+        config, names = self.config, [t.scale for t in self.config.targets]
+        levels = losses_on(outputs, batch.targets, names, config.weights)
+        terms = {name: config.level_weight * loss for name, loss in levels.items()}
         for name in list(terms):
             gold, logits = batch.targets[name + RATIONALE], outputs[name + RATIONALE]
             known = gold.isfinite()
             found = F.binary_cross_entropy_with_logits(logits[known], gold[known]) if known.any() else logits.sum() * 0
-            terms[name + RATIONALE] = self.config.rationale_weight * found
+            terms[name + RATIONALE] = config.rationale_weight * found
         return terms
 
     def run(self, items: Iterable[Item | str], batch_size: int = 32) -> Iterator[tuple[dict[str, np.ndarray], Batch]]:
