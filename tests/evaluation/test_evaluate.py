@@ -15,7 +15,7 @@ from affectus.evaluation.answers import cases, fold_numbers
 from affectus.evaluation.evaluate import evaluate
 from affectus.evaluation.protocols import Folds, protocol
 from affectus.evaluation.results import load_results
-from affectus.sample import Sample
+from affectus.sample import Dialogue, Sample
 from affectus.taxonomy import scale
 
 ROWS = [
@@ -189,3 +189,26 @@ def test_results_read_back(loaded: Loaded, tmp_path: Path) -> None:
     path.write_text('{"metrics": {"macro_f1": {"value": 1, "n": 3}}}')  # a figure without its protocol
     with pytest.raises(FileError, match="no readable result"):
         load_results(tmp_path / "store")
+
+
+def test_a_reader_of_dialogues_sees_turns_that_nobody_judged() -> None:
+    class Answers(Scripted):
+        """Reads the labels that stand in the turn before."""
+
+        modality = "dialogue"
+
+        def read(self, items):
+            talks = [item.turns for item in items if isinstance(item, Dialogue)]
+            before = [replace(turn, text=talk[max(i - 1, 0)].text) for talk in talks for i, turn in enumerate(talk)]
+            return super().read(before)
+
+    labels = ["joy", "anger", "sadness", "optimism"] * 3
+    asked = [Sample(id=f"a{i}", source=f"talk-{i}", text=label, track="x") for i, label in enumerate(labels)]
+    said = [Sample(id=f"b{i}", source=f"talk-{i}", item=1, text="why", track="y") for i in range(len(labels))]
+    name = "tweeteval-emotion-4"
+    said = with_gold(said, {name: one_hot([[label] for label in labels], name)},
+                     perspective="perceived", by="judges", modality="text")  # fmt: skip
+    turns = [turn for pair in zip(asked, said, strict=True) for turn in pair]
+    found = evaluate(Answers("answers", name), Loaded(corpus("tweeteval-emotion"), {"test": turns}), resamples=0)
+    assert found.result.metrics["macro_f1"].n == len(labels)
+    assert found.result.metrics["macro_f1"].value == 1

@@ -45,3 +45,8 @@ def test_gradients_pass_to_an_encoder_that_learns(encoder, texts):
     (given,) = torch.autograd.grad(states_by_length(encoder, *texts)[texts[1]].sum(), weight, allow_unused=True)
     assert given is not None
     assert given.abs().sum() > 0
+
+
+def test_no_text_has_no_states(encoder, texts):
+    ids, valid = texts
+    assert states_by_length(encoder, ids[:0], valid[:0], (0, -1)).shape == (0, 40, 2 * encoder.config.hidden_size)

@@ -158,6 +158,11 @@ def test_runs_of_likely_tokens_are_told_as_evidence() -> None:
     assert evidence[0].weight == pytest.approx(1, abs=1e-3)
 
 
+def test_a_text_that_answers_nobody_has_no_scores() -> None:
+    (row,) = tiny().read(["Hello."])
+    assert (row.flags, row.top) == (("nothing-before",), None)
+
+
 def test_what_is_no_configuration() -> None:
     with pytest.raises(ConfigError, match="one-of"):
         build("epitome/tiny", targets=(Target("valence", "perceived"),))

@@ -44,8 +44,13 @@ class Cases:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def cases(protocol: Protocol, loaded: Loaded) -> Cases:
+def cases(protocol: Protocol, loaded: Loaded, conversations: bool = False) -> Cases:
     """The gold side.
+
+    Args:
+        protocol: What is compared.
+        loaded: The corpus.
+        conversations: Whether turns are read in their conversation, of which turns without gold are a part too.
 
     Raises:
         InputError: If nothing is left to compare, or everything left has one and the same gold.
@@ -62,10 +67,14 @@ def cases(protocol: Protocol, loaded: Loaded) -> Cases:
     kept = [samples[row] for row in rows]
     gold = gold[rows]
     _check_variety(protocol, gold)
-    dialogues = protocol.unit == "dialogue"
+    items: Sequence[Item] = kept
+    if protocol.unit == "dialogue":
+        items = loaded.dialogues(protocol.split)
+    elif conversations:
+        items = loaded.conversations(protocol.split)
     return Cases(
-        items=loaded.dialogues(protocol.split) if dialogues else kept,
-        rows=rows if dialogues else np.arange(len(kept)),
+        items=items,
+        rows=np.arange(len(kept)) if items is kept else rows,
         samples=kept,
         gold=gold > 0.5 if protocol.compare in LABELS else gold,
         groups=_clusters(kept, protocol.group) if protocol.group else None,

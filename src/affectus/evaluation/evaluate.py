@@ -148,7 +148,7 @@ def evaluate(
     """
     reads = Reads.of(reader)
     of = agreed(loaded, reads, protocol, split, asked, also)
-    compared = cases(of, loaded)
+    compared = cases(of, loaded, conversations=getattr(reader, "modality", "") == "dialogue")
     reading, seconds = read_items(reader, compared.items)
     given = answers(of, reads, reading, compared.rows)
     return measurement(

@@ -29,6 +29,8 @@ def states_by_length(encoder: Any, ids: Tensor, valid: Tensor, layers: Sequence[
         found = encoder(input_ids=ids, attention_mask=valid.long(), output_hidden_states=True).hidden_states
         return torch.cat([found[i] for i in layers], -1)
 
+    if not torch.compiler.is_exporting() and not len(ids):  # an encoder can't shape what has no rows
+        return ids.new_zeros((*ids.shape, len(layers) * encoder.config.hidden_size), dtype=encoder.dtype)
     if torch.compiler.is_exporting() or torch.is_grad_enabled() or len(ids) <= _TOGETHER:
         return read(ids, valid)
     ends = (valid * torch.arange(1, ids.shape[1] + 1, device=ids.device)).amax(1).clamp(min=1)
