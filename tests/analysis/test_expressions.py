@@ -82,8 +82,8 @@ def test_counts_against_a_slow_count() -> None:
         words = text.split()
         return [" ".join(words[i : i + n]) for n in (1, 2, 3) for i in range(len(words) - n + 1)]
 
-    every = {g for text in [*a, *b] for g in grams(text)}
-    counts = {g: (sum(g in grams(t) for t in a), sum(g in grams(t) for t in b)) for g in every}
+    held = [[set(grams(text)) for text in side] for side in (a, b)]
+    counts = {g: tuple(sum(g in text for text in side) for side in held) for g in set().union(*held[0], *held[1])}
     assert set(table.index) == {g for g, (x, y) in counts.items() if x + y >= 3}
     for gram, row in table.iterrows():
         assert (row["texts_a"], row["texts_b"]) == counts[gram]

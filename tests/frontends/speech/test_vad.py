@@ -44,7 +44,7 @@ levels = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.9]), st.integ
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(levels, st.lists(st.integers(1, 5000), min_size=1, max_size=4), st.integers(0, FRAME - 1))
 def test_blocks_do_not_change_the_segments(values, sizes, tail):
     wave = np.concatenate([sound(values), np.full(tail, 0.9, np.float32)])
