@@ -36,7 +36,7 @@ class LlamaCppLLM:
         window: Tokens of prompt and answer together; keys and values for them take memory.
         threads: By default `OMP_NUM_THREADS`, else the processor's cores, at most 8; but a model below half a gigabyte
             then writes with one, since it is done with a step before a second one has woken: the embedded model wrote
-            55 tokens a second with one and 17 with two.
+            52 to 61 tokens a second with one and 21 to 24 with two (benchmarks/chat_speed.py).
 
     Raises:
         MissingDependency: If xllamacpp is not installed.
